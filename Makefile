@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The way in. `make help` lists what can be made. The hypervisor's own rules are in hv/build.mk,
+# the host tests' in tests/tests.mk; mk/ has the set-up and the images.
+
+BUILD := build
+FIEF := $(BUILD)/arm64/fief
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+# A plain `make` uses every CPU; `make -j1` and the like still win.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+
+include mk/setup.mk
+include mk/sysroot.mk
+-include hv/build.mk
+-include tests/tests.mk
+include mk/run.mk
+
+.PHONY: all check clean help
+all: $(FIEF)
+
+check: layers
+
+.PHONY: layers
+layers:
+	@tools/layers.py --cc "$(CROSS_COMPILE)gcc" --cflags "$(HV_CPPFLAGS)"
+
+clean:
+	@rm -rf $(BUILD)
+	@echo "removed $(BUILD)/ (downloads stay in $(FIEF_CACHE))"
+
+help:
+	@echo "make         build the hypervisor: $(FIEF), and fief.elf beside it with symbols"
+	@echo "make check   host tests and the layer check (under a minute)"
+	@echo "make run     boot Debian's dom0 on Fief in QEMU, with the console on this terminal"
+	@echo "make test    check, then the system tests in QEMU (some 20 minutes)"
+	@echo "make clean   remove $(BUILD)/"
+	@echo
+	@echo "HYPERVISOR=PATH  for run and test: another image, such as Debian's Xen for comparison"
+	@echo "TESTS='NAME...'  for test: only the system tests whose names contain one of these"
+	@echo "FIEF_CACHE=DIR   where downloads and images are kept: $(FIEF_CACHE)"

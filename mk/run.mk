@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Booting the thing: by a person (run), by the system tests (test).
+
+HYPERVISOR ?= $(FIEF)
+TESTS ?=
+
+.PHONY: images run test system-test
+images:
+	@tools/images.sh
+
+run: $(HYPERVISOR) images
+	@tools/run.py --hypervisor $(HYPERVISOR)
+
+# One after the other: the host tests use every CPU, and QEMU's clock suffers under load.
+test: $(HYPERVISOR)
+	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory system-test
+
+system-test: $(HYPERVISOR) images
+	@tests/system/run.py --hypervisor $(HYPERVISOR) $(TESTS)
