@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// links: hv/arch/arm64/decode.c
+// Syndromes as they come from hardware, and what decode.c makes of them.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "arch/arm64/decode.h"
+
+#define CLASS(ec) ((uint64_t)(ec) << 26 | 1u << 25)
+
+static void hypercalls_go_by_immediate(void **state)
+{
+    (void)state;
+    assert_int_equal(decode_trap(CLASS(0x16) | 0xea1).kind, TRAP_HYPERCALL);
+    assert_int_equal(decode_trap(CLASS(0x16) | 0).kind, TRAP_HVC);
+    assert_int_equal(decode_trap(CLASS(0x16) | 1).kind, TRAP_UNKNOWN);
+    assert_int_equal(decode_trap(CLASS(0x16) | 0xffff).kind, TRAP_UNKNOWN);
+    assert_int_equal(decode_trap(CLASS(0x17) | 0).kind, TRAP_SMC);
+    assert_int_equal(decode_trap(CLASS(0x17) | 7).kind, TRAP_UNKNOWN);
+}
+
+static void waits(void **state)
+{
+    (void)state;
+    assert_int_equal(decode_trap(CLASS(0x01) | 0).kind, TRAP_WAIT);
+    assert_int_equal(decode_trap(CLASS(0x01) | 1).kind, TRAP_YIELD);
+}
+
+static void system_register_access(void **state)
+{
+    // msr icc_sgi1r_el1, x5: op0 3, op1 0, c12, c11, op2 5
+    uint64_t iss = 3u << 20 | 5u << 17 | 0u << 14 | 12u << 10 | 5u << 5 | 11u << 1;
+    struct trap t = decode_trap(CLASS(0x18) | iss);
+
+    (void)state;
+    assert_int_equal(t.kind, TRAP_SYSREG);
+    assert_true(t.write);
+    assert_int_equal(t.reg, 5);
+    assert_int_equal(t.sysreg, SYSREG(3, 0, 12, 11, 5));
+    t = decode_trap(CLASS(0x18) | iss | 1);
+    assert_false(t.write);
+    assert_int_equal(t.sysreg, SYSREG(3, 0, 12, 11, 5));
+}
+
+static void data_access_with_syndrome(void **state)
+{
+    // str w3 by 4 bytes, level 3 translation fault
+    struct trap t = decode_trap(CLASS(0x24) | 1u << 24 | 2u << 22 | 3u << 16 | 1u << 6 | 0x07);
+
+    (void)state;
+    assert_int_equal(t.kind, TRAP_DATA);
+    assert_int_equal(t.fault, FAULT_TRANSLATION);
+    assert_int_equal(t.size, 4);
+    assert_int_equal(t.reg, 3);
+    assert_int_equal(t.length, 4);
+    assert_true(t.write);
+    assert_false(t.walk);
+}
+
+static void data_access_without_syndrome(void **state)
+{
+    struct trap t = decode_trap(CLASS(0x24) | 0x0f);
+
+    (void)state;
+    assert_int_equal(t.size, 0);
+    assert_int_equal(t.fault, FAULT_PERMISSION);
+    // A walk's fault says nothing about the instruction, even if the syndrome claims validity.
+    t = decode_trap(CLASS(0x24) | 1u << 24 | 1u << 7 | 0x06);
+    assert_int_equal(t.size, 0);
+    assert_true(t.walk);
+    // Cache maintenance is no write.
+    t = decode_trap(CLASS(0x24) | 1u << 8 | 1u << 6 | 0x0f);
+    assert_false(t.write);
+}
+
+static void faults_by_code(void **state)
+{
+    static const uint8_t want[][2] = {
+        {0x00, FAULT_TRANSLATION}, {0x04, FAULT_TRANSLATION}, {0x09, FAULT_TRANSLATION},
+        {0x0c, FAULT_PERMISSION},  {0x0f, FAULT_PERMISSION},  {0x10, FAULT_OTHER},
+        {0x21, FAULT_OTHER},       {0x30, FAULT_OTHER},       {0x35, FAULT_OTHER},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+        assert_int_equal(decode_trap(CLASS(0x20) | want[i][0]).fault, want[i][1]);
+        assert_int_equal(decode_trap(CLASS(0x20) | want[i][0]).kind, TRAP_FETCH);
+    }
+}
+
+static void every_other_class_is_unknown(void **state)
+{
+    (void)state;
+    for (unsigned ec = 0; ec < 64; ec++) {
+        bool known = ec == 0x01 || (ec >= 0x16 && ec <= 0x18) || ec == 0x20 || ec == 0x24;
+
+        assert_int_equal(decode_trap(CLASS(ec)).kind != TRAP_UNKNOWN, known);
+    }
+}
+
+static void instruction_length(void **state)
+{
+    (void)state;
+    assert_int_equal(decode_trap(0).length, 2);
+    assert_int_equal(decode_trap(1u << 25).length, 4);
+}
+
+static void loads_extend(void **state)
+{
+    struct trap byte = {.size = 1, .sign = true, .wide = true};
+    struct trap half = {.size = 2, .sign = true, .wide = false};
+    struct trap word = {.size = 4, .sign = false, .wide = true};
+    struct trap whole = {.size = 8, .sign = false, .wide = true};
+
+    (void)state;
+    assert_true(decode_load(&byte, 0x1280) == 0xffffffffffffff80ull);
+    assert_true(decode_load(&byte, 0x127f) == 0x7f);
+    assert_true(decode_load(&half, 0x8001) == 0xffff8001ull);
+    assert_true(decode_load(&word, 0x1122334455667788ull) == 0x55667788ull);
+    assert_true(decode_load(&whole, 0x8122334455667788ull) == 0x8122334455667788ull);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hypercalls_go_by_immediate),
+        cmocka_unit_test(waits),
+        cmocka_unit_test(system_register_access),
+        cmocka_unit_test(data_access_with_syndrome),
+        cmocka_unit_test(data_access_without_syndrome),
+        cmocka_unit_test(faults_by_code),
+        cmocka_unit_test(every_other_class_is_unknown),
+        cmocka_unit_test(instruction_length),
+        cmocka_unit_test(loads_extend),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
