@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Accounts and pools. Called by core/ and boot/. Each function takes the lock of the one pool that it
+// concerns for a stretch that depends on no number but the orders (0..9).
+#include "account/account.h"
+
+#include "account/runs.h"
+#include "lib/errno.h"
+#include "lib/panic.h"
+#include "lib/string.h"
+#include "port/mem.h"
+
+static _Atomic uint64_t fail_after; // the charge that is made to fail, counted down; 0: none
+
+static void pool_lock(struct pool *pool)
+{
+    if (spin_is_locked(&pool->lock)) {
+        pool->contended++; // a figure, not a fact that anything depends on: lost updates are harmless
+    }
+    spin_lock(&pool->lock);
+}
+
+static bool charge_must_fail(void)
+{
+    uint64_t left = atomic_load_explicit(&fail_after, memory_order_relaxed);
+
+    while (left != 0) {
+        if (atomic_compare_exchange_weak_explicit(&fail_after, &left, left - 1,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+            return left == 1;
+        }
+    }
+    return false;
+}
+
+uint64_t account_fail_charge(uint64_t n)
+{
+    return atomic_exchange_explicit(&fail_after, n, memory_order_relaxed);
+}
+
+void account_init(struct account *a, struct pool *pool, const char *name)
+{
+    memset(a, 0, sizeof(*a));
+    a->pool = pool;
+    string_copy(a->name, name, sizeof(a->name));
+    for (unsigned c = 0; c < FC_COUNT; c++) {
+        a->limit[c] = ACCOUNT_NO_LIMIT;
+    }
+}
+
+void pool_init(struct pool *pool, struct account *self)
+{
+    memset(pool, 0, sizeof(*pool));
+    pool->self = self;
+}
+
+static void book_in(struct account *a, enum frame_class c, uint64_t count)
+{
+    a->held[c] += count;
+    a->total += count;
+    a->peak = MAX(a->peak, a->total);
+}
+
+static void book_out(struct account *a, enum frame_class c, uint64_t count)
+{
+    invariant(a->held[c] >= count && a->total >= count);
+    a->held[c] -= count;
+    a->total -= count;
+}
+
+// The run at m, which is on no list, becomes a's.
+static void give(struct account *a, enum frame_class c, mfn_t m, unsigned order)
+{
+    run_set(m, c, order);
+    frame_entry(m)->owner = account_id(a);
+    run_link(&a->list[c], m);
+    book_in(a, c, 1ull << order);
+}
+
+static unsigned largest_order(mfn_t m, uint32_t count)
+{
+    unsigned order = 0;
+
+    while (order < ORDER_MAX && (m.n & ((2u << order) - 1)) == 0 && (2u << order) <= count) {
+        order++;
+    }
+    return order;
+}
+
+void pool_add(struct pool *pool, mfn_t m, uint32_t count)
+{
+    pool_lock(pool);
+    while (count > 0) {
+        unsigned order = largest_order(m, count);
+
+        invariant(frame_run(m).n == 0);
+        pool_put(pool, m, order);
+        m = mfn_add(m, 1u << order);
+        count -= 1u << order;
+    }
+    spin_unlock(&pool->lock);
+}
+
+void account_enter(struct account *a, enum frame_class c, mfn_t m, uint32_t count)
+{
+    pool_lock(a->pool);
+    while (count > 0) {
+        unsigned order = largest_order(m, count);
+
+        invariant(frame_run(m).n == 0);
+        give(a, c, m, order);
+        m = mfn_add(m, 1u << order);
+        count -= 1u << order;
+    }
+    spin_unlock(&a->pool->lock);
+}
+
+struct account *account_open(struct pool *pool, enum frame_class c, const char *name)
+{
+    struct account *a = NULL;
+    mfn_t m;
+
+    if (charge_must_fail()) {
+        return NULL;
+    }
+    pool_lock(pool);
+    m = pool->free > pool->promised ? pool_get(pool, 0) : MFN_NONE;
+    spin_unlock(&pool->lock);
+    if (m.n != 0) {
+        frame_zero(m, 0);
+        a = frame_ptr(m);
+        account_init(a, pool, name);
+        pool_lock(pool);
+        give(a, c, m, 0);
+        spin_unlock(&pool->lock);
+    }
+    return a;
+}
+
+void account_close(struct account *a)
+{
+    struct pool *pool = a->pool;
+    mfn_t m = mfn(account_id(a));
+    enum frame_class c = frame_class(m);
+
+    invariant(a->total == 1 && a->held[c] == 1 && a->promised == 0);
+    pool_lock(pool);
+    run_unlink(&a->list[c], m);
+    pool_put(pool, m, 0);
+    spin_unlock(&pool->lock);
+}
+
+int account_charge(struct account *a, enum frame_class c, unsigned order, mfn_t *out)
+{
+    struct pool *pool = a->pool;
+    uint64_t count = 1ull << order;
+    mfn_t m = MFN_NONE;
+
+    if (charge_must_fail()) {
+        return -E_NOMEM;
+    }
+    pool_lock(pool);
+    if (a->held[c] + count <= a->limit[c] && pool->free - pool->promised >= count) {
+        m = pool_get(pool, order);
+    }
+    if (m.n != 0) {
+        give(a, c, m, order);
+    }
+    spin_unlock(&pool->lock);
+    if (m.n == 0) {
+        return -E_NOMEM;
+    }
+    if (c != FC_RAM && c != FC_P2M) {
+        frame_zero(m, order);
+    }
+    *out = m;
+    return 0;
+}
+
+mfn_t account_charge_promised(struct account *a, enum frame_class c)
+{
+    struct pool *pool = a->pool;
+    mfn_t m;
+
+    pool_lock(pool);
+    invariant(a->promised > 0 && pool->promised > 0);
+    a->promised--;
+    pool->promised--;
+    m = pool_get(pool, 0);
+    invariant(m.n != 0); // free >= promised always holds
+    give(a, c, m, 0);
+    spin_unlock(&pool->lock);
+    if (c != FC_RAM && c != FC_P2M) {
+        frame_zero(m, 0);
+    }
+    return m;
+}
+
+int account_charge_at(struct account *a, enum frame_class c, mfn_t m, unsigned order)
+{
+    struct pool *pool = a->pool;
+    mfn_t head;
+    int err = -E_NOMEM;
+
+    pool_lock(pool);
+    head = frame_exists(m) ? frame_run(m) : MFN_NONE;
+    if (head.n != 0 && frame_class(head) == FC_FREE && account_of_frame(head) == pool->self &&
+        frame_order(head) >= order && pool->free - pool->promised >= 1ull << order) {
+        unsigned have = frame_order(head);
+
+        run_unlink(&pool->free_list[have], head);
+        pool->free -= 1ull << have;
+        // Halves that are not asked for go back to the free lists one by one.
+        while (have > order) {
+            mfn_t half;
+
+            have--;
+            half = mfn_add(head, 1u << have);
+            run_set(head, FC_FREE, have);
+            run_set(half, FC_FREE, have);
+            frame_entry(half)->owner = account_id(pool->self);
+            if (m.n >= half.n) {
+                frame_entry(head)->owner = account_id(pool->self);
+                run_link(&pool->free_list[have], head);
+                head = half;
+            } else {
+                run_link(&pool->free_list[have], half);
+            }
+            pool->free += 1ull << have;
+        }
+        give(a, c, head, order);
+        err = 0;
+    }
+    spin_unlock(&pool->lock);
+    return err;
+}
+
+static void refund_locked(struct account *a, mfn_t m)
+{
+    enum frame_class c = frame_class(m);
+    unsigned order = frame_order(m);
+
+    run_unlink(&a->list[c], m);
+    book_out(a, c, 1ull << order);
+    run_clear_head(m);
+    pool_put(a->pool, m, order);
+}
+
+void account_refund(struct account *a, mfn_t m)
+{
+    pool_lock(a->pool);
+    invariant(account_of_frame(m) == a);
+    invariant(frame_uses(m, FRAME_PIN) == 0 || frame_class(m) == FC_P2M);
+    if (frame_class(m) == FC_P2M) {
+        frame_set_entries(m, 0);
+    }
+    refund_locked(a, m);
+    spin_unlock(&a->pool->lock);
+}
+
+bool account_refund_first(struct account *a, enum frame_class c)
+{
+    mfn_t m;
+
+    pool_lock(a->pool);
+    m = mfn(a->list[c]);
+    if (m.n != 0) {
+        if (c == FC_P2M) {
+            frame_set_entries(m, 0);
+        }
+        refund_locked(a, m);
+    }
+    spin_unlock(&a->pool->lock);
+    return m.n != 0;
+}
+
+void account_split(struct account *a, mfn_t m)
+{
+    mfn_t head;
+
+    pool_lock(a->pool);
+    head = frame_run(m);
+    invariant(account_of_frame(head) == a);
+    run_cut(&a->list[frame_class(head)], head, m, 0);
+    spin_unlock(&a->pool->lock);
+}
+
+void account_reclass(struct account *a, mfn_t m, enum frame_class c)
+{
+    enum frame_class old;
+    unsigned order;
+
+    pool_lock(a->pool);
+    old = frame_class(m);
+    order = frame_order(m);
+    invariant(account_of_frame(m) == a);
+    run_unlink(&a->list[old], m);
+    book_out(a, old, 1ull << order);
+    give(a, c, m, order);
+    spin_unlock(&a->pool->lock);
+}
+
+int account_promise(struct account *a, uint64_t count)
+{
+    int err = -E_NOMEM;
+
+    if (charge_must_fail()) {
+        return -E_NOMEM;
+    }
+    pool_lock(a->pool);
+    if (a->pool->free - a->pool->promised >= count) {
+        a->pool->promised += count;
+        a->promised += count;
+        err = 0;
+    }
+    spin_unlock(&a->pool->lock);
+    return err;
+}
+
+void account_release(struct account *a, uint64_t count)
+{
+    pool_lock(a->pool);
+    invariant(a->promised >= count && a->pool->promised >= count);
+    a->promised -= count;
+    a->pool->promised -= count;
+    spin_unlock(&a->pool->lock);
+}
+
+void account_adopt(struct account *from, struct account *to, mfn_t m)
+{
+    // Accounts of one pool only, until budgets are carved out of budgets: then the promised frame
+    // of the adopter's pool is exchanged for the adopted one.
+    invariant(from->pool == to->pool);
+    pool_lock(from->pool);
+    invariant(account_of_frame(m) == from && frame_run(m).n == m.n && frame_order(m) == 0);
+    invariant(to->promised > 0);
+    run_unlink(&from->list[frame_class(m)], m);
+    book_out(from, frame_class(m), 1);
+    to->promised--;
+    to->pool->promised--;
+    give(to, FC_ADOPTED, m, 0);
+    spin_unlock(&from->pool->lock);
+}
+
+struct account *account_of_frame(mfn_t m)
+{
+    return frame_ptr(mfn(frame_entry(frame_run(m))->owner));
+}
+
+uint64_t pool_available(struct pool *pool)
+{
+    uint64_t n;
+
+    pool_lock(pool);
+    n = pool->free - pool->promised;
+    spin_unlock(&pool->lock);
+    return n;
+}
+
+void account_limit(struct account *a, enum frame_class c, uint64_t frames)
+{
+    pool_lock(a->pool);
+    a->limit[c] = frames;
+    spin_unlock(&a->pool->lock);
+}

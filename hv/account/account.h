@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Accounts: who pays for which frames, within which limits. An account stands at the start of a
+// page of its own, and the page's frame number is its name in the frame table. A pool holds
+// the free frames of a fief under a lock of its own; every account draws from one pool.
+// All functions take the pool's lock themselves. No allocation exists beside account_charge.
+#ifndef ACCOUNT_ACCOUNT_H
+#define ACCOUNT_ACCOUNT_H
+
+#include "account/frame.h"
+#include "lib/lock.h"
+
+#define ACCOUNT_NO_LIMIT UINT64_MAX
+#define ACCOUNT_NAME_MAX 16u
+
+struct account {
+    struct pool *pool;
+    uint64_t held[FC_COUNT];  // frames, by class
+    uint64_t limit[FC_COUNT]; // frames, by class; growth beyond is refused
+    uint64_t total;           // sum of held
+    uint64_t peak;            // highest total so far
+    uint64_t promised;        // frames set aside in the pool, not yet held
+    uint32_t list[FC_COUNT];  // first run of each class
+    char name[ACCOUNT_NAME_MAX];
+    uint64_t audit[FC_COUNT]; // scratch of account_audit
+};
+
+struct pool {
+    struct spinlock lock;
+    struct account *self;            // the fief's account: owns the free frames (class free)
+    uint32_t free_list[ORDER_COUNT]; // by order
+    uint64_t free;                   // frames on the free lists
+    uint64_t promised;               // of these, set aside by accounts
+    uint64_t contended;              // how often the lock was waited for
+};
+
+// An account of the pool, with nothing held and no limits. a stands at the start of a page.
+void account_init(struct account *a, struct pool *pool, const char *name);
+void pool_init(struct pool *pool, struct account *self);
+// Gives count frames from m, which nobody owns yet, to the pool (boot only).
+void pool_add(struct pool *pool, mfn_t m, uint32_t count);
+// Enters frames that nobody owns yet as held by a (boot only: image, frame table).
+void account_enter(struct account *a, enum frame_class c, mfn_t m, uint32_t count);
+
+// Opens a new account on a frame of its own (class domain or fief, zeroed), charged to itself.
+// Returns null when the pool has no frame.
+struct account *account_open(struct pool *pool, enum frame_class c, const char *name);
+// The account must hold nothing but its own frame, and promise nothing; gives that frame back.
+void account_close(struct account *a);
+
+// Takes a run of 2^order frames. Zeroed, except FC_RAM and FC_P2M, which the caller fills.
+// Returns 0, or -E_NOMEM when the pool has no such run or the class limit is reached.
+int account_charge(struct account *a, enum frame_class c, unsigned order, mfn_t *out) MUST_CHECK;
+// The same out of what the account has promised itself (one frame); cannot fail.
+mfn_t account_charge_promised(struct account *a, enum frame_class c);
+// Takes the run at m, which must be free in the pool. Returns 0 or -E_NOMEM.
+int account_charge_at(struct account *a, enum frame_class c, mfn_t m, unsigned order) MUST_CHECK;
+// Gives back the run that starts at m.
+void account_refund(struct account *a, mfn_t m);
+// Gives back the first run of a class, or returns false when there is none.
+bool account_refund_first(struct account *a, enum frame_class c);
+// Splits the run that m lies in until m is a run of its own.
+void account_split(struct account *a, mfn_t m);
+// The run that starts at m changes its class, within the account; limits are not asked.
+void account_reclass(struct account *a, mfn_t m, enum frame_class c);
+// Sets count frames of the pool aside for a; -E_NOMEM when there are not so many.
+int account_promise(struct account *a, uint64_t count) MUST_CHECK;
+void account_release(struct account *a, uint64_t count);
+// The single frame m, owned by from, becomes to's (class adopted); a promise of to is used up for it.
+void account_adopt(struct account *from, struct account *to, mfn_t m);
+// The account that owns a frame.
+struct account *account_of_frame(mfn_t m);
+// Frames that can still be charged: free and not promised.
+uint64_t pool_available(struct pool *pool);
+void account_limit(struct account *a, enum frame_class c, uint64_t frames);
+
+// Makes the n-th charge from now on (1 = the next) fail once; 0: none. Returns what was left of the last order.
+uint64_t account_fail_charge(uint64_t n);
+
+// Recomputes every account from the frame table. Returns the number of differences, each reported by
+// report (may be null). The caller sees to it that nothing changes meanwhile.
+unsigned account_audit(void (*report)(const char *text));
+
+#endif

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Recomputes every account from the frame table. Called by tests, by the audit operation and after
+// each destroy in debug builds; the caller sees to it that nothing changes meanwhile.
+#include "account/account.h"
+#include "account/runs.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+#include "port/mem.h"
+
+struct audit {
+    void (*report)(const char *text);
+    unsigned differences;
+};
+
+static void differs(struct audit *t, const char *who, const char *what, uint64_t books,
+                    uint64_t found)
+{
+    char text[128];
+
+    t->differences++;
+    if (t->report != NULL) {
+        format(text, sizeof(text), "audit: %s: %s: the books say %llu, the frames say %llu", who,
+               what, (unsigned long long)books, (unsigned long long)found);
+        t->report(text);
+    }
+}
+
+// Calls visit for the first frame of each run of the table.
+static void each_run(struct audit *t, void (*visit)(struct audit *, struct account *, mfn_t))
+{
+    uint32_t base = frame_table_base().n;
+    uint32_t i = 0;
+
+    while (i < frame_table_count()) {
+        uint32_t info = atomic_load_explicit(&frame_entry(mfn(base + i))->info,
+                                             memory_order_relaxed);
+
+        if (info & FRAME_HEAD) {
+            visit(t, frame_ptr(mfn(frame_entry(mfn(base + i))->owner)), mfn(base + i));
+            i += 1u << frame_order(mfn(base + i));
+        } else {
+            i++;
+        }
+    }
+}
+
+static void forget(struct audit *t, struct account *a, mfn_t m)
+{
+    (void)t;
+    (void)m;
+    memset(a->audit, 0, sizeof(a->audit));
+}
+
+static void add(struct audit *t, struct account *a, mfn_t m)
+{
+    (void)t;
+    a->audit[frame_class(m)] += 1ull << frame_order(m);
+}
+
+static void compare_account(struct audit *t, struct account *a)
+{
+    uint64_t total = 0;
+
+    for (unsigned c = 0; c < FC_COUNT; c++) {
+        uint64_t books = c == FC_FREE && a->pool->self == a ? a->pool->free : a->held[c];
+
+        if (books != a->audit[c]) {
+            differs(t, a->name, frame_class_name((enum frame_class)c), books, a->audit[c]);
+        }
+        total += a->held[c];
+    }
+    if (total != a->total) {
+        differs(t, a->name, "sum of the classes", a->total, total);
+    }
+}
+
+// An account's own frame is the one at which it stands, so each account is compared once.
+static void compare(struct audit *t, struct account *a, mfn_t m)
+{
+    if (frame_run(mfn(account_id(a))).n == m.n) {
+        compare_account(t, a);
+    }
+    if (a->pool->promised > a->pool->free) {
+        differs(t, a->pool->self->name, "promised beyond free", a->pool->promised, a->pool->free);
+    }
+}
+
+unsigned account_audit(void (*report)(const char *text))
+{
+    struct audit t = {.report = report};
+
+    each_run(&t, forget);
+    each_run(&t, add);
+    each_run(&t, compare);
+    return t.differences;
+}

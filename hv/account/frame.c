@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The frame table. Called by account/ and core/. Class, order and links are changed only by account.c
+// under the pool's lock; the counts by anybody who holds the lock that keeps the frame where it is.
+#include "account/frame.h"
+
+#include "lib/errno.h"
+#include "lib/panic.h"
+#include "lib/string.h"
+
+static struct {
+    struct frame *entry;
+    uint32_t base;
+    uint32_t count;
+} table;
+
+static const char *const class_names[FC_COUNT] = {
+    [FC_FREE] = "free",       [FC_HV] = "hypervisor", [FC_FIEF] = "fief",     [FC_DOMAIN] = "domain",
+    [FC_VCPU] = "vcpu",       [FC_P2M] = "p2m",       [FC_RAM] = "ram",       [FC_SHARED] = "shared",
+    [FC_EVTCHN] = "evtchn",   [FC_GNTTAB] = "gnttab", [FC_MAPPING] = "mapping", [FC_SINK] = "sink",
+    [FC_VGIC] = "vgic",       [FC_ADOPTED] = "adopted",
+};
+
+static const struct use_field {
+    uint32_t shift;
+    uint32_t max;
+} use_fields[] = {
+    [FRAME_PIN] = {FRAME_PIN_SHIFT, FRAME_PIN_MAX},
+    [FRAME_FIXED] = {FRAME_FIXED_SHIFT, FRAME_FIXED_MAX},
+    [FRAME_MAPS] = {FRAME_MAPS_SHIFT, FRAME_MAPS_MAX},
+};
+
+void frame_table_init(struct frame *entries, mfn_t base, uint32_t count)
+{
+    memset(entries, 0, (size_t)count * sizeof(*entries));
+    table.entry = entries;
+    table.base = base.n;
+    table.count = count;
+}
+
+mfn_t frame_table_base(void)
+{
+    return mfn(table.base);
+}
+
+uint32_t frame_table_count(void)
+{
+    return table.count;
+}
+
+struct frame *frame_entry(mfn_t m)
+{
+    invariant(m.n - table.base < table.count);
+    return &table.entry[m.n - table.base];
+}
+
+mfn_t frame_run(mfn_t m)
+{
+    for (unsigned order = 0; order < ORDER_COUNT; order++) {
+        mfn_t head = mfn(m.n & ~((1u << order) - 1));
+        uint32_t info;
+
+        if (head.n < table.base) {
+            break;
+        }
+        info = atomic_load_explicit(&frame_entry(head)->info, memory_order_relaxed);
+        if ((info & FRAME_HEAD) && ((info & FRAME_ORDER_MASK) >> FRAME_ORDER_SHIFT) >= order) {
+            return head;
+        }
+    }
+    return MFN_NONE;
+}
+
+bool frame_exists(mfn_t m)
+{
+    return m.n - table.base < table.count && frame_run(m).n != 0;
+}
+
+unsigned frame_order(mfn_t head)
+{
+    return (atomic_load_explicit(&frame_entry(head)->info, memory_order_relaxed) &
+            FRAME_ORDER_MASK) >>
+           FRAME_ORDER_SHIFT;
+}
+
+enum frame_class frame_class(mfn_t m)
+{
+    mfn_t head = frame_run(m);
+
+    return (enum frame_class)(atomic_load_explicit(&frame_entry(head)->info, memory_order_relaxed) &
+                              FRAME_CLASS_MASK);
+}
+
+const char *frame_class_name(enum frame_class c)
+{
+    return class_names[c];
+}
+
+unsigned frame_uses(mfn_t m, enum frame_use use)
+{
+    const struct use_field *f = &use_fields[use];
+    uint32_t info = atomic_load_explicit(&frame_entry(m)->info, memory_order_relaxed);
+
+    return (info >> f->shift) & f->max;
+}
+
+int frame_use_add(mfn_t m, enum frame_use use)
+{
+    const struct use_field *f = &use_fields[use];
+    _Atomic uint32_t *info = &frame_entry(m)->info;
+    uint32_t old = atomic_load_explicit(info, memory_order_relaxed);
+
+    do {
+        if (((old >> f->shift) & f->max) == f->max) {
+            return -E_NOSPC;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(info, &old, old + (1u << f->shift),
+                                                    memory_order_acquire, memory_order_relaxed));
+    return 0;
+}
+
+void frame_use_drop(mfn_t m, enum frame_use use)
+{
+    const struct use_field *f = &use_fields[use];
+
+    invariant(frame_uses(m, use) > 0);
+    atomic_fetch_sub_explicit(&frame_entry(m)->info, 1u << f->shift, memory_order_release);
+}
+
+unsigned frame_entries(mfn_t t, int delta)
+{
+    _Atomic uint32_t *info = &frame_entry(t)->info;
+    uint32_t step = 1u << FRAME_ENTRIES_SHIFT;
+
+    if (delta > 0) {
+        return (atomic_fetch_add_explicit(info, step, memory_order_relaxed) + step) >>
+               FRAME_ENTRIES_SHIFT;
+    }
+    if (delta < 0) {
+        return (atomic_fetch_sub_explicit(info, step, memory_order_relaxed) - step) >>
+               FRAME_ENTRIES_SHIFT;
+    }
+    return atomic_load_explicit(info, memory_order_relaxed) >> FRAME_ENTRIES_SHIFT;
+}
+
+void frame_set_entries(mfn_t t, unsigned count)
+{
+    _Atomic uint32_t *info = &frame_entry(t)->info;
+    uint32_t old = atomic_load_explicit(info, memory_order_relaxed);
+
+    // The p2m lock keeps others from counting; the run bits may change under the pool's lock.
+    while (!atomic_compare_exchange_weak_explicit(
+        info, &old, (old & FRAME_RUN_MASK) | (count << FRAME_ENTRIES_SHIFT), memory_order_relaxed,
+        memory_order_relaxed)) {
+    }
+}

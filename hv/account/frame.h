@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The frame table: one 16-byte entry for each 4-KiB page of RAM, saying who owns it and why. Frames
+// lie in runs of 2^order (0..9), aligned to their size, linked by their first frame's entry in a list of the
+// owner. Links and class are guarded by the lock of the owner's pool; the counts are atomic.
+// The table itself is paid by the hypervisor's own account.
+#ifndef ACCOUNT_FRAME_H
+#define ACCOUNT_FRAME_H
+
+#include <stdatomic.h>
+
+#include "lib/types.h"
+
+#define ORDER_MAX 9u
+#define ORDER_COUNT 10u
+
+// What a frame is used for.
+enum frame_class {
+    FC_FREE,    // on a pool's free list
+    FC_HV,      // the hypervisor's image, frame table
+    FC_FIEF,    // a fief's own structures
+    FC_DOMAIN,  // struct domain: the first frame of an account and the last to go
+    FC_VCPU,    // struct vcpu
+    FC_P2M,     // second-stage page tables
+    FC_RAM,     // a domain's memory
+    FC_SHARED,  // shared_info
+    FC_EVTCHN,  // event channel ports
+    FC_GNTTAB,  // grant frames and their use counts
+    FC_MAPPING, // mapping records
+    FC_SINK,    // a viewer's sink page
+    FC_VGIC,    // state of shared interrupts
+    FC_ADOPTED, // a frame whose owner let it go while it was lent
+    FC_COUNT
+};
+
+struct frame {
+    uint32_t owner; // frame number of the page at whose start the owner's struct account stands
+    uint32_t next;  // links of the run, in its first frame only
+    uint32_t prev;
+    _Atomic uint32_t info;
+};
+
+_Static_assert(sizeof(struct frame) == 16, "frame entry is 16 bytes");
+
+// info: class, order and head mark are the run's and stand in its first frame. The rest is each
+// frame's own: for a page table the number of its entries in use, for others three counts.
+#define FRAME_CLASS_MASK 0x1fu
+#define FRAME_ORDER_SHIFT 5u
+#define FRAME_ORDER_MASK (0xfu << FRAME_ORDER_SHIFT)
+#define FRAME_HEAD (1u << 9)
+#define FRAME_RUN_MASK 0x3ffu
+#define FRAME_PIN_SHIFT 10u // held for the length of one leg by a pcpu
+#define FRAME_PIN_MAX 63u
+#define FRAME_FIXED_SHIFT 16u // used by the hypervisor for its owner until unregistered
+#define FRAME_FIXED_MAX 127u
+#define FRAME_MAPS_SHIFT 23u // mapping records of the frame
+#define FRAME_MAPS_MAX 511u
+#define FRAME_ENTRIES_SHIFT 10u
+
+// Gives the table its memory (count entries, zeroed by the callee) for frames base .. base+count-1.
+void frame_table_init(struct frame *table, mfn_t base, uint32_t count);
+// First frame that the table covers, and how many.
+mfn_t frame_table_base(void);
+uint32_t frame_table_count(void);
+
+// True for a frame of RAM that has an owner.
+bool frame_exists(mfn_t m);
+struct frame *frame_entry(mfn_t m);
+// First frame of the run that m lies in.
+mfn_t frame_run(mfn_t m);
+unsigned frame_order(mfn_t head);
+enum frame_class frame_class(mfn_t m);
+const char *frame_class_name(enum frame_class c);
+
+enum frame_use { FRAME_PIN, FRAME_FIXED, FRAME_MAPS };
+unsigned frame_uses(mfn_t m, enum frame_use use);
+// One more or less use. Adding fails (-E_NOSPC) at the count's maximum.
+int frame_use_add(mfn_t m, enum frame_use use) MUST_CHECK;
+void frame_use_drop(mfn_t m, enum frame_use use);
+// Number of entries in use of a page table; delta -1, 0 or 1; returns the new number. Guarded by the p2m lock.
+unsigned frame_entries(mfn_t table, int delta);
+void frame_set_entries(mfn_t table, unsigned count);
+
+#endif

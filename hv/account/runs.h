@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Inside account/ only: runs of frames and their lists. The caller holds the pool's lock, or nobody
+// else runs yet.
+#ifndef ACCOUNT_RUNS_H
+#define ACCOUNT_RUNS_H
+
+#include "account/account.h"
+
+// The account's name in the frame table.
+uint32_t account_id(const struct account *a);
+// Writes a first frame's class, order and head mark (keeping the frame's own counts).
+void run_set(mfn_t m, enum frame_class c, unsigned order);
+// No longer the first frame of a run.
+void run_clear_head(mfn_t m);
+void run_link(uint32_t *list, mfn_t m);
+void run_unlink(uint32_t *list, mfn_t m);
+// Cuts the run at head in two halves until m is a run of its own of the given order; each piece is linked in list.
+void run_cut(uint32_t *list, mfn_t head, mfn_t m, unsigned order);
+// Free lists of a pool.
+void pool_put(struct pool *pool, mfn_t m, unsigned order);
+mfn_t pool_get(struct pool *pool, unsigned order);
+
+#endif

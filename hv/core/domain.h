@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A domain and its vcpus. Both lie on frames of the domain's own account; the account stands first in
+// struct domain, which makes the domain's frame the account's name. Found by domid through the fief,
+// without a lock: the pointer is good until the pcpu leaves the hypervisor (epoch).
+#ifndef CORE_DOMAIN_H
+#define CORE_DOMAIN_H
+
+#include "account/account.h"
+#include "core/evtchn.h"
+#include "core/gnttab.h"
+#include "core/p2m.h"
+#include "core/pcpu.h"
+#include "core/sched.h"
+#include "core/timer.h"
+#include "port/vcpu.h"
+#include "vdev/vgic.h"
+#include "vdev/vtimer.h"
+
+#define DOMAIN_VCPUS_MAX 128u
+#define DOMAIN_VIRQS 24u
+#define DOMAIN_HVM_PARAMS 36u
+#define DOMAIN_CONSOLE_LINE 128u
+#define DOMAIN_IRQ_EVENT_HOST 16u  // PPI of the event upcall for the domain that drives devices
+#define DOMAIN_IRQ_EVENT_GUEST 31u // and for all others
+
+struct fief;
+
+enum vcpu_flag {
+    VCPU_PRESENT = 1,     // max_vcpus made it more than a reservation
+    VCPU_INITIALISED = 2, // has a context
+    VCPU_ONLINE = 4,      // PSCI: on
+};
+
+struct vcpu {
+    struct arch_vcpu arch; // first: the architecture's pointer is this one
+    struct domain *domain;
+    uint32_t id;
+    _Atomic uint32_t flags;       // enum vcpu_flag, changed under domain.lock
+    _Atomic uint32_t pause_count;
+    struct sched_vcpu sched;      // guarded by the run_lock of the assigned pcpu
+    struct vgic_cpu vgic;         // guarded by domain.vgic.lock
+    struct timer wake_timer;      // virtual timer of a vcpu that is not loaded
+    struct vtimer physical_timer; // emulated EL1 physical timer
+    struct timer physical_wake;
+    struct timer single_shot;
+    struct evtchn_vcpu evtchn;    // guarded by domain.evtchn.lock
+    uint32_t virq_port[DOMAIN_VIRQS]; // bound per-vcpu virqs, 0: none
+    void *info;                   // struct vcpu_info, in a fixed frame or shared_info; null: none
+    mfn_t info_frame;             // MFN_NONE: in shared_info
+    mfn_t runstate_frame[2];      // fixed; MFN_NONE: not registered
+    uint16_t runstate_offset;
+    uint32_t poll_port;           // sched_op poll; 0: not polling
+    bool poll_many;
+};
+
+_Static_assert(sizeof(struct vcpu) <= PAGE_SIZE, "a vcpu fits its frame");
+
+enum domain_life {
+    LIFE_MAKING,  // rows being made, not visible
+    LIFE_ALIVE,
+    LIFE_DYING,   // being drained
+    LIFE_DEAD,
+};
+
+enum domain_right_set { RIGHTS_NONE = 0, RIGHTS_MANAGER = 1u << 0 };
+
+// What a domain holds of the machine, beside memory.
+enum domain_holding {
+    HOLDS_CONSOLE = 1, // the real console
+    HOLDS_POWER = 2,   // its shutdown is the machine's
+    HOLDS_DEVICES = 4, // direct-mapped, drives devices
+};
+
+struct domain {
+    struct account account; // first: see account.h
+    struct domain *hash_next; // fief's hash, written under fief.lock, read without
+    struct fief *fief;
+    uint64_t identity;      // never used twice
+    uint16_t domid;         // in its fief
+    _Atomic uint8_t life;   // enum domain_life
+    uint8_t rows;           // how many rows of the life table are made
+    uint8_t holdings;       // enum domain_holding
+    uint8_t is_manager;     // sits in its fief's manager seat
+    uint32_t row_cursor;    // drain: progress within a row, guarded by drain_lock
+    struct spinlock drain_lock; // tried, never waited for
+    struct spinlock lock;   // flags of vcpus, pause by tools, shutdown, params, names
+    struct epoch gone;      // when it became unreachable
+    struct list dying_link; // fief.dying
+
+    _Atomic uint32_t pause_count;
+    uint8_t paused_by_tools;   // one pausedomain is undone by one unpausedomain
+    bool shut_down;
+    uint8_t shutdown_code;
+    bool debugging;
+    uint32_t create_flags;     // XEN_DOMCTL_CDF_*
+    uint32_t ssidref;
+    uint8_t handle[16];
+    uint32_t vcpu_count;
+    struct vcpu *vcpu[DOMAIN_VCPUS_MAX];
+    uint32_t event_irq;        // PPI of the event upcall
+    uint64_t hvm_param[DOMAIN_HVM_PARAMS];
+    mfn_t shared_info;
+    uint64_t shared_info_gfn;  // where it is mapped, ~0: nowhere
+    int64_t time_offset;       // seconds
+    uint64_t counter_offset;   // ticks
+    uint32_t weight;           // scheduler
+    uint32_t cap;
+    uint64_t unpaused_ns;
+    struct p2m p2m;
+    struct evtchn_table evtchn;
+    struct gnttab gnttab;
+    uint32_t virq_port[DOMAIN_VIRQS]; // global virqs, under evtchn.lock
+    struct vgic vgic;
+    struct list irq_cursor;
+    uint64_t max_pages;        // what max_mem said, frames
+    uint16_t console_used;     // console_io of a guest without a console: a line for the log
+    char console_line[DOMAIN_CONSOLE_LINE];
+};
+
+_Static_assert(sizeof(struct domain) <= PAGE_SIZE, "a domain fits its frame");
+
+static inline struct vcpu *vcpu_of_arch(struct arch_vcpu *a)
+{
+    return (struct vcpu *)a;
+}
+
+static inline bool domain_alive(const struct domain *d)
+{
+    return d->life == LIFE_ALIVE;
+}
+
+struct domain_config {
+    const char *name;
+    uint32_t vcpus;
+    uint32_t max_evtchn_port;
+    uint32_t max_grant_frames;
+    uint32_t spis;           // interrupts beyond the private 32
+    uint32_t create_flags;
+    uint32_t ssidref;
+    uint8_t handle[16];
+    uint8_t holdings;
+    bool manager;
+    uint64_t gicd_base, gicr_base; // guest-physical
+    int32_t domid;           // wanted, or -1: the next in turn
+};
+
+// Makes a domain with all that its floor holds (rule 5): paused, vcpus absent. Error: -E_NOMEM, -E_EXIST (domid
+// taken), -E_NOSPC (no domid left), -E_INVAL.
+int domain_create(struct fief *f, const struct domain_config *c, struct domain **out) MUST_CHECK;
+// Begins, or goes on with, the end of a domain. 0: it is gone; -E_RESTART: call again.
+int domain_destroy(struct domain *d) MUST_CHECK;
+
+void domain_pause(struct domain *d);   // counted
+void domain_unpause(struct domain *d);
+int domain_pause_by_tools(struct domain *d) MUST_CHECK;   // -E_INVAL when it is so already
+int domain_unpause_by_tools(struct domain *d) MUST_CHECK;
+// True once no vcpu of it is in a guest.
+bool domain_stopped(const struct domain *d);
+void domain_shutdown(struct domain *d, uint8_t reason);
+void domain_crash(struct domain *d, const char *why);
+
+// Checks the number that createdomain was given and turns vcpus from absent to offline. Allocates nothing.
+int domain_set_max_vcpus(struct domain *d, uint32_t count) MUST_CHECK;
+// PSCI and setvcpucontext.
+int vcpu_on(struct vcpu *v, uint64_t pc, uint64_t arg) MUST_CHECK; // -E_EXIST: is on, -E_BUSY
+void vcpu_off(struct vcpu *v);
+// An interrupt for the vcpu, private or shared; wakes it.
+void vcpu_inject(struct vcpu *v, unsigned irq);
+void domain_irq_effects(struct domain *d, const struct vgic_effects *e);
+// Tells the vcpu that its evtchn_upcall_pending went from 0 to 1.
+void vcpu_event_upcall(struct vcpu *v);
+bool vcpu_has_pending(struct vcpu *v);
+int vcpu_register_info(struct vcpu *v, gfn_t g, uint32_t offset) MUST_CHECK;
+void vcpu_update_time(struct vcpu *v);
+
+// The vcpu whose registers are loaded on this pcpu.
+static inline struct vcpu *vcpu_current(void)
+{
+    return pcpu_this()->loaded;
+}
+
+// Memory operations on one extent; each a transaction of its own (core/memory.c).
+int memory_populate(struct domain *d, gfn_t g, unsigned order, uint32_t *cursor) MUST_CHECK;
+int memory_decrease(struct domain *d, gfn_t g, unsigned order) MUST_CHECK;
+int memory_add_own(struct domain *d, gfn_t g, mfn_t m) MUST_CHECK; // shared_info, grant frames
+int memory_remove(struct domain *d, gfn_t g) MUST_CHECK;           // remove_from_physmap
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Event channels: ports, their bindings, and the two ways of telling a guest (2-level bitmaps in
+// shared_info, FIFO queues in event words). evtchn.lock of the domain guards its ports; two such locks are
+// taken in the order of their addresses. Port frames are the domain's (class evtchn).
+#ifndef CORE_EVTCHN_H
+#define CORE_EVTCHN_H
+
+#include "lib/lock.h"
+#include "lib/types.h"
+
+struct domain;
+struct vcpu;
+
+#define EVTCHN_PORTS_PER_FRAME 128u
+#define EVTCHN_FRAMES_MAX 128u            // ports up to 16384 without a second directory
+#define EVTCHN_PORTS_MAX (EVTCHN_PORTS_PER_FRAME * EVTCHN_FRAMES_MAX)
+#define EVTCHN_FIFO_PAGES (EVTCHN_PORTS_MAX / 1024u)
+#define EVTCHN_PRIORITIES 16u
+
+enum evtchn_state { EVTCHN_FREE, EVTCHN_UNBOUND, EVTCHN_INTERDOMAIN, EVTCHN_VIRQ, EVTCHN_IPI };
+
+struct evtchn {
+    struct domain *remote;    // interdomain: the peer
+    uint64_t remote_identity; // unbound: who may bind (never a number)
+    uint32_t remote_port;     // interdomain; virq: its number
+    uint16_t vcpu;            // notified
+    uint8_t state;            // enum evtchn_state
+    uint8_t priority;
+    uint8_t pending;          // for FIFO: set although no event word was there yet
+    uint8_t last_priority;    // FIFO: queue on which it was linked last
+    uint16_t last_vcpu;
+};
+
+_Static_assert(sizeof(struct evtchn) == 32, "128 ports a frame");
+
+struct evtchn_table {
+    struct spinlock lock;
+    uint32_t max_port;      // highest port number allowed
+    uint32_t frames;        // frames of ports that exist
+    uint32_t drained;       // cursor of the drain
+    bool fifo;              // init_control was called
+    uint16_t fifo_pages;
+    mfn_t frame[EVTCHN_FRAMES_MAX];
+    mfn_t fifo_page[EVTCHN_FIFO_PAGES]; // the guest's pages of event words, fixed
+};
+
+// The per-vcpu side of FIFO.
+struct evtchn_vcpu {
+    mfn_t control_frame;    // fixed; MFN_NONE: none
+    uint16_t control_offset;
+    uint32_t tail[EVTCHN_PRIORITIES];
+};
+
+int evtchn_init(struct domain *d, uint32_t max_port) MUST_CHECK;
+int evtchn_alloc_unbound(struct domain *d, struct domain *remote, uint32_t *port) MUST_CHECK;
+int evtchn_bind_interdomain(struct domain *d, struct domain *remote, uint32_t remote_port,
+                            uint32_t *port) MUST_CHECK;
+int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port) MUST_CHECK;
+int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port) MUST_CHECK;
+int evtchn_close(struct domain *d, uint32_t port) MUST_CHECK;
+int evtchn_send(struct domain *d, uint32_t port) MUST_CHECK;
+struct evtchn_status; // Xen public header event_channel.h
+int evtchn_get_status(struct domain *viewer, struct domain *d, struct evtchn_status *st) MUST_CHECK;
+int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu) MUST_CHECK;
+int evtchn_unmask(struct domain *d, uint32_t port) MUST_CHECK;
+int evtchn_set_priority(struct domain *d, uint32_t port, uint32_t priority) MUST_CHECK;
+int evtchn_init_control(struct domain *d, uint32_t vcpu, uint64_t gfn, uint32_t offset) MUST_CHECK;
+int evtchn_expand_array(struct domain *d, uint64_t gfn) MUST_CHECK;
+int evtchn_reset(struct domain *d) MUST_CHECK;
+// Raises a virq: per-vcpu ones (timer, debug) at v, global ones at the vcpu that they were bound to.
+void evtchn_send_virq(struct vcpu *v, uint32_t virq);
+void evtchn_send_global_virq(struct domain *d, uint32_t virq);
+bool evtchn_pending_for(const struct vcpu *v); // evtchn_upcall_pending of its vcpu_info
+// The vcpu_info area moved or appeared: events that are already pending are shown.
+void evtchn_rescan(struct vcpu *v);
+// The drain: closes one port a call; false when none is left. Then the pages are unfixed.
+bool evtchn_drain(struct domain *d);
+
+#endif

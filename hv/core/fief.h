@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A fief: a budget and a namespace of domids, with a manager. fief.lock guards the namespace (and is held only
+// to enter or leave it); the budget is guarded by the pool's own lock.
+#ifndef CORE_FIEF_H
+#define CORE_FIEF_H
+
+#include "account/account.h"
+#include "core/domain.h"
+#include "lib/bitmap.h"
+
+#define FIEF_DOMIDS 0x7fefu // numbers 0 .. 0x7fee; the reserved ones begin above
+#define FIEF_HASH 256u
+
+struct fief {
+    struct account account; // first; owns the free frames
+    struct pool pool;
+    struct spinlock lock;
+    _Atomic(struct domain *) hash[FIEF_HASH];
+    uint64_t used[BITMAP_WORDS(FIEF_DOMIDS + 1)]; // domids in use
+    uint32_t next_domid;
+    uint32_t domains;
+    _Atomic(struct domain *) manager; // who sits in the seat; null: nobody
+    struct list dying;                // struct domain.dying_link
+    int64_t wall_seconds;             // wall clock at boot, for its domains
+    uint32_t wall_nanoseconds;
+    uint32_t wall_version;
+};
+
+extern struct fief *fief_root;
+
+// The root fief and its memory: page-aligned, at least sizeof(struct fief).
+void fief_root_init(void *memory);
+// The domain by its number in the fief, alive or dying; null: none.
+struct domain *fief_find(struct fief *f, uint32_t domid);
+// The next domain with a number of at least domid; null: none.
+struct domain *fief_next(struct fief *f, uint32_t domid);
+int fief_enter(struct fief *f, struct domain *d, int32_t wanted) MUST_CHECK;
+void fief_leave(struct domain *d);
+// The domain named by an argument of caller: DOMID_SELF, or a number of its namespace. Null: none.
+struct domain *fief_resolve(struct domain *caller, uint32_t domid);
+// The number by which viewer knows d, or DOMID_INVALID.
+uint16_t fief_number(const struct domain *viewer, const struct domain *d);
+// One step of the drain of a domain that nobody drains; false when there is nothing to do.
+bool fief_reap(struct fief *f);
+
+#endif

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The life of a domain as one ordered table (rule 5): made forward, quiesced and settled backward.
+#ifndef CORE_LIFECYCLE_H
+#define CORE_LIFECYCLE_H
+
+#include "core/domain.h"
+
+enum step { STEP_DONE, STEP_AGAIN };
+
+// Makes all rows, or none: what was made is taken down the same way before an error is returned.
+int life_make(struct domain *d, const struct domain_config *c) MUST_CHECK;
+// One bounded step of the walk backward; STEP_DONE when the account is closed and d no longer exists.
+enum step life_drain(struct domain *d);
+const char *life_row_name(unsigned row);
+
+#endif

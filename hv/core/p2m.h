@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A domain's guest-physical address space: one walker over the codec of port/pte.h. Guarded by
+// p2m.lock, which also guards the domain's mapping records (both the mapper's and the owner's
+// side). Two such locks are taken in the order of their addresses. Tables are charged to the domain (class p2m).
+#ifndef CORE_P2M_H
+#define CORE_P2M_H
+
+#include "account/account.h"
+#include "lib/lock.h"
+#include "port/guest_walk.h"
+#include "port/pte.h"
+#include "port/tlb.h"
+
+struct domain;
+struct mapping;
+
+#define MAPPING_OWNER_BUCKETS 64u
+
+struct p2m {
+    struct spinlock lock;
+    struct account *account;
+    struct arch_p2m arch;
+    mfn_t root;
+    uint64_t max_gfn;     // highest gfn ever mapped
+    bool direct;          // direct-mapped: gfn = mfn for RAM, frames stay when unmapped
+    uint64_t blocks;      // direct: tables promised, one for each 2-MiB block of RAM
+    uint64_t pool_bytes;  // what set_paging_mempool_size asked, read back exactly
+    // mapping records, see mapping.h
+    struct mapping_table *mappings;                   // as mapper; null when it has none
+    struct mapping *owned[MAPPING_OWNER_BUCKETS];     // as owner, by frame
+    uint64_t owned_count;
+    mfn_t sink;
+    uint32_t views;
+};
+
+struct p2m_entry {
+    mfn_t mfn;
+    enum p2m_type type;
+    unsigned access; // enum p2m_access
+    unsigned order;  // of the leaf: 0, 9 or 18
+};
+
+enum p2m_mapping_mode { P2M_TRANSLATED, P2M_DIRECT };
+
+int p2m_init(struct p2m *p, struct account *a, enum p2m_mapping_mode mode) MUST_CHECK;
+
+// The lock is held for all of these.
+struct p2m_entry p2m_lookup(struct p2m *p, gfn_t g);
+// Maps a run that nothing is mapped under. order 0, 9 (or 18 for devices). Charges tables as needed.
+// 0, -E_NOMEM, -E_INVAL (range), -E_EXIST (something is there).
+int p2m_map(struct p2m *p, gfn_t g, mfn_t m, unsigned order, enum p2m_type type,
+            unsigned access) MUST_CHECK;
+// Makes sure that a page entry for g exists and is absent, so that p2m_put cannot fail.
+int p2m_prepare(struct p2m *p, gfn_t g) MUST_CHECK;
+void p2m_put(struct p2m *p, gfn_t g, mfn_t m, enum p2m_type type, unsigned access);
+// Gives back tables that p2m_prepare made and nobody used.
+void p2m_unprepare(struct p2m *p, gfn_t g);
+// Replaces the present page entry of g (order 0): break before make.
+void p2m_replace(struct p2m *p, gfn_t g, mfn_t m, enum p2m_type type, unsigned access);
+// Takes the page g out. If it lies in a block the block is split; spare is the frame that becomes
+// the table: the removed frame itself (rule 4), or one charged by the caller; MFN_NONE: taken out of the
+// promise of a direct-mapped domain. Returns what was mapped.
+struct p2m_entry p2m_take(struct p2m *p, gfn_t g, mfn_t spare);
+// True if taking the page out splits a block.
+bool p2m_in_block(struct p2m *p, gfn_t g);
+// Takes a whole 2-MiB block out; g is aligned and lies in a block mapping.
+struct p2m_entry p2m_take_block(struct p2m *p, gfn_t g);
+
+// Under the lock: the hypervisor's address of a byte of the domain's memory, or null. RAM that can be
+// written (or read) by the domain only; for writing, only frames of its own account.
+void *p2m_access_ptr(struct p2m *p, gpa_t a, bool write);
+
+// Maps device registers; boot only.
+int p2m_map_device(struct p2m *p, gfn_t g, uint64_t pfn, uint64_t count) MUST_CHECK;
+
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The hypercall table as data (rule 8): one row for each sub-operation. The dispatcher finds the row,
+// copies the argument in, resolves the target, checks right and relation, pins the output, calls, and
+// copies out, which cannot fail then. Only hcall/ knows guest addresses.
+#ifndef HCALL_HCALL_H
+#define HCALL_HCALL_H
+
+#include "abi/xen.h"
+#include "core/domain.h"
+#include "core/fief.h"
+
+#define HCALL_ARG_MAX 256u // no argument structure is larger
+
+// Address of something in the caller's memory, in the caller's virtual addresses.
+typedef struct { uint64_t n; } guest_ptr_t;
+
+struct hcall {
+    struct vcpu *vcpu;     // calling
+    struct domain *caller; // its domain
+    struct domain *target; // what the argument's domid names, when the row has one
+    uint64_t reg[5];       // arguments; a handler that continues leaves here what is still to be done
+    guest_ptr_t user;      // where the argument structure came from
+    union {
+        uint64_t align;
+        uint8_t bytes[HCALL_ARG_MAX];
+        struct xen_domctl domctl;
+        struct xen_sysctl sysctl;
+        struct xen_platform_op platform;
+    } in; // the argument; what the handler changes goes back when the row says so
+};
+
+// How a family finds its sub-operation and argument.
+enum hcall_form {
+    FORM_PLAIN,   // no sub-operation, registers only (multicall)
+    FORM_COMMAND, // reg[0] is the sub-operation, reg[1] the address of one structure
+    FORM_ARRAY,   // reg[0] sub-operation, reg[1] address of an array, reg[2] its length (grant_table_op)
+    FORM_STRUCT,  // reg[0] is the address of a structure that begins with command and version
+    FORM_REGS,    // reg[0] is the sub-operation, the rest is the row's own business
+};
+
+enum hcall_right { // what the caller must have
+    RIGHT_NONE,
+    RIGHT_BUILD,   // create, give memory, set up
+    RIGHT_RUN,     // pause, unpause, destroy, schedule
+    RIGHT_OBSERVE, // list, read
+    RIGHT_MACHINE, // what the machine's manager alone does (settime, debug keys, reading the log)
+    RIGHT_CONSOLE, // holds the console
+};
+
+enum hcall_relation { // whom the argument's domid may name
+    TARGET_NONE,  // the row has no domid
+    TARGET_SELF,  // the caller only
+    TARGET_BELOW, // a subject of the fief that the caller manages (not itself)
+    TARGET_SELF_OR_BELOW,
+    TARGET_PEER,  // anybody that the caller can name (itself included); the handler decides
+    TARGET_ANY,   // resolved if it exists, null otherwise: the handler decides
+};
+
+enum hcall_direction { DIR_IN = 1, DIR_OUT = 2, DIR_INOUT = 3, DIR_NONE = 0 };
+
+struct hcall_row {
+    const char *name;
+    long (*call)(struct hcall *h);
+    uint16_t size;         // of the argument structure, bytes
+    uint8_t direction;     // enum hcall_direction
+    uint8_t right;         // enum hcall_right
+    uint8_t relation;      // enum hcall_relation
+    uint8_t target_at;     // offset of the 16-bit domid in the structure
+    uint16_t work;         // worst case of one leg, in thousands of instructions
+    uint16_t charge;       // worst case of one leg, in frames
+};
+
+struct hcall_family {
+    const char *name;
+    uint8_t form;           // enum hcall_form
+    uint16_t rows;          // length of row[]
+    uint32_t version;       // FORM_STRUCT: interface version wanted
+    const struct hcall_row *row; // by sub-operation; a row without a call does not exist
+};
+
+// All families by hypercall number (table.c). Rows stand in the families' own files.
+#define HCALL_NUMBERS 56u
+extern const struct hcall_family hcall_families[HCALL_NUMBERS];
+extern const struct hcall_family domctl_family, sysctl_family, memory_family, evtchn_family,
+    gnttab_family, version_family, console_family, sched_family, vcpu_family, hvm_family,
+    physdev_family, platform_family, xsm_family, vm_assist_family, hypfs_family, multicall_family;
+
+// The call is to be made again with reg[] as left; no caller sees it.
+#define HCALL_AGAIN (-(long)E_RESTART)
+
+// One hypercall by number with arguments in h->reg (h->vcpu, h->caller set). Used by up_hypercall and multicall.
+long hcall_dispatch(struct hcall *h, uint64_t number);
+bool hcall_has_right(const struct domain *d, enum hcall_right right);
+// Time for others: an interrupt waits, or the leg has done enough.
+bool hcall_preempt(void);
+
+// Guest memory, by the current vcpu's own virtual addresses. 0 or -E_FAULT. Partial copies may have happened.
+int copy_from_guest(struct hcall *h, void *dst, guest_ptr_t src, size_t n) MUST_CHECK;
+int copy_to_guest(struct hcall *h, guest_ptr_t dst, const void *src, size_t n) MUST_CHECK;
+
+// An output range resolved before the call: at most two pages, pinned. 0 or -E_FAULT, changing nothing.
+struct guest_out {
+    unsigned parts;
+    struct {
+        mfn_t frame;
+        uint8_t *at;
+        size_t size;
+    } part[2];
+};
+int guest_out_pin(struct hcall *h, struct guest_out *o, guest_ptr_t dst, size_t n) MUST_CHECK;
+void guest_out_write(struct guest_out *o, const void *src); // n bytes, cannot fail
+void guest_out_unpin(struct guest_out *o);
+
+static inline guest_ptr_t guest_ptr(uint64_t n)
+{
+    return (guest_ptr_t){n};
+}
+
+static inline guest_ptr_t guest_ptr_add(guest_ptr_t p, uint64_t n)
+{
+    return (guest_ptr_t){p.n + n};
+}
+
+#endif

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What an architecture supplies about physical CPUs. Each arch/<a>/arch_types.h gives the types
+// struct arch_vcpu and struct arch_p2m and the inline functions named here.
+#ifndef PORT_CPU_H
+#define PORT_CPU_H
+
+#define PCPU_MAX 32u
+
+#include "arch_cpu.h"
+
+// In arch_cpu.h, inline:
+//   unsigned arch_cpu_id(void)     number of this pcpu, 0 .. count-1
+//   void arch_cpu_relax(void)      a hint inside a waiting loop; on the sim, lets others run
+
+// How many pcpus run; fixed after boot.
+unsigned arch_cpu_count(void);
+// Makes pcpu leave its guest or its idle wait soon and call up_leave(). May be this pcpu (no effect).
+void arch_cpu_kick(unsigned cpu);
+// Waits until an interrupt is pending on this pcpu; returns without taking it. Interrupts are masked.
+void arch_cpu_wait(void);
+// Takes the interrupts pending on this pcpu now (calls up_irq, up_timer, up_guest_timer...).
+void arch_cpu_poll(void);
+
+#endif
