@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The machines that tests share. Equal specs are one boot, so there are few of them."""
+import qemu
+
+# most tests of xl
+PLAIN = qemu.Spec()
+# the tests that count memory: nothing else runs there
+COUNTING = qemu.Spec(options='dom0_mem=1024M dom0_max_vcpus=2 loglvl=all guest_loglvl=info')
+# room for a guest of 1 GiB and several others
+ROOMY = qemu.Spec(cpu='cortex-a72', memory=4096)
+
+
+def boots(cpu, smp, memory, dom0):
+    """A machine that differs in processor and size, given in MiB."""
+    return qemu.Spec(cpu=cpu, smp=smp, memory=memory,
+                     options=f'dom0_mem={dom0}M dom0_max_vcpus={smp} loglvl=all guest_loglvl=all')

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One QEMU run, driven through its serial port on standard input and output.
+
+A command is sent to dom0's shell between two markers, so that its output is delimited whatever
+the prompt looks like and whatever the kernel or the hypervisor print in between.
+"""
+import ctypes
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../tools'))
+import qemu  # noqa: E402
+
+PROMPT = 'dom0# '
+GUEST_PROMPT = 'domU# '
+LEAVE_CONSOLE = b'\x1d'                 # Ctrl-]
+PR_SET_PDEATHSIG = 1
+
+
+class Failure(Exception):
+    """A test's expectation does not hold."""
+
+
+class Timeout(Failure):
+    pass
+
+
+class Died(Failure):
+    pass
+
+
+def die_with_us():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Machine:
+    def __init__(self, hypervisor, spec, log):
+        self.argv = qemu.command(hypervisor, spec)
+        self.spec = spec
+        self.log = open(log, 'ab')
+        words = [f"'{w}'" if ' ' in w else w for w in self.argv]
+        self.log.write(('$ ' + ' '.join(words) + '\n').encode())
+        self.log.flush()
+        self.buffer = b''
+        self.queue = queue.Queue()
+        self.commands = 0
+        self.ended = False
+        self.begin = time.monotonic()
+        self.process = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, preexec_fn=die_with_us)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        while True:
+            data = os.read(self.process.stdout.fileno(), 65536)
+            self.queue.put(data)
+            if not data:
+                return
+            self.log.write(data)
+            self.log.flush()
+
+    def note(self, text):
+        """A line of our own in the console log."""
+        self.log.write(f'\n### {text}\n'.encode())
+        self.log.flush()
+
+    def send(self, text):
+        data = text if isinstance(text, bytes) else text.encode()
+        # the serial port's FIFO is small: feed it slowly
+        try:
+            for i in range(0, len(data), 16):
+                self.process.stdin.write(data[i:i + 16])
+                self.process.stdin.flush()
+                if len(data) > 16:
+                    time.sleep(0.005)
+        except BrokenPipeError as error:
+            raise Died(f'QEMU ended: {self.tail()}') from error
+
+    def tail(self):
+        """The last lines seen, for an error message."""
+        lines = self.buffer[-400:].decode(errors='replace').replace('\r', '').strip().split('\n')
+        return ' | '.join(lines[-4:])
+
+    def expect(self, pattern, timeout=60):
+        """Waits for a regular expression: (text before, match). Timeout in seconds."""
+        regex = re.compile(pattern.encode(), re.S)
+        end = time.monotonic() + timeout
+        while True:
+            match = regex.search(self.buffer)
+            if match:
+                before = self.buffer[:match.start()]
+                self.buffer = self.buffer[match.end():]
+                return before.decode(errors='replace').replace('\r', ''), match
+            if self.ended:
+                raise Died(f'QEMU ended before {pattern!r}; last seen: {self.tail()}')
+            try:
+                data = self.queue.get(timeout=max(0.01, end - time.monotonic()))
+            except queue.Empty:
+                raise Timeout(f'no {pattern!r} within {timeout} s; last seen: '
+                              f'{self.tail()}') from None
+            self.ended = not data
+            self.buffer += data
+
+    def line(self, pattern, timeout=60):
+        """Waits for a whole console line that the regular expression is part of."""
+        _, match = self.expect(rf'[^\n]*(?:{pattern})[^\n]*\n', timeout)
+        return match.group(0).decode(errors='replace').strip()
+
+    def boot(self, timeout=240):
+        """Waits for dom0's prompt; gives what the console said."""
+        text, match = self.expect(r'DOM0-UP[^\n]*\n', timeout)
+        self.expect(PROMPT, 60)
+        return text + match.group(0).decode()
+
+    def run(self, command, timeout=120):
+        """One shell command in dom0: (exit status, output)."""
+        self.commands += 1
+        mark = f'{self.commands:04d}'
+        self.send(f"echo @BE''GIN{mark}; {command}; echo @E''ND{mark}=$?\n")
+        text, match = self.expect(rf'@END{mark}=(\d+)\r*\n', timeout)
+        self.expect(PROMPT, 60)
+        text = text.partition(f'@BEGIN{mark}\n')[2]
+        return int(match.group(1)), text
+
+    def ok(self, command, timeout=120):
+        """A shell command in dom0 that must succeed; gives its output."""
+        status, text = self.run(command, timeout)
+        if status:
+            raise Failure(f'`{command}` gave status {status}: {text.strip()[-300:]}')
+        return text
+
+    def fails(self, command, timeout=120):
+        """A shell command in dom0 that must fail; gives its output."""
+        status, text = self.run(command, timeout)
+        if status == 0:
+            raise Failure(f'`{command}` succeeded and should not: {text.strip()[-300:]}')
+        return text
+
+    def console(self, guest):
+        """Attaches to a guest's console; leave with leave()."""
+        self.send(f'xl console {guest}\n')
+
+    def guest_prompt(self, timeout=180):
+        """Waits on a guest's console until its shell answers."""
+        self.expect(r'GUEST-UP[^\n]*\n', timeout)
+        self.send('\n')
+        self.expect(GUEST_PROMPT, 60)
+
+    def guest_run(self, command, timeout=60):
+        """A shell command in the guest whose console is attached: its output."""
+        self.commands += 1
+        mark = f'{self.commands:04d}'
+        self.send(f"echo @BE''GIN{mark}; {command}; echo @E''ND{mark}\n")
+        text, _ = self.expect(rf'@END{mark}\r*\n', timeout)
+        self.expect(GUEST_PROMPT, 60)
+        return text.partition(f'@BEGIN{mark}\n')[2]
+
+    def leave(self):
+        self.send(LEAVE_CONSOLE)
+        self.expect(PROMPT, 60)
+
+    def wait_end(self, timeout=60):
+        """Waits until QEMU ends by itself; gives its exit status."""
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise Timeout(f'the machine did not end within {timeout} s') from None
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process.stdin.close()
+        self.log.flush()

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs the system tests in QEMU (`make test`).
+
+  run.py [--hypervisor IMAGE] [--jobs N] [--list] [NAME...]    NAME: part of a test's name
+
+One line a test as it ends, `ok`, `FAIL` with the reason, or `skip` with the reason; the console
+of each is in build/tests/. Then the table of figures and the count.
+"""
+import argparse
+import importlib
+import os
+import sys
+import threading
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, 'tools'))
+sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
+
+import bed as testbed  # noqa: E402
+import figures  # noqa: E402
+from machine import Failure  # noqa: E402
+
+MODULES = ('boot', 'xl', 'memory', 'devices', 'badinput')
+
+
+class Report:
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.passed = self.failed = self.skipped = 0
+
+    def line(self, text):
+        with self.lock:
+            print(text, flush=True)
+
+    def ok(self, name, seconds):
+        self.passed += 1
+        self.line(f'ok   {name} ({seconds:.0f} s)')
+
+    def fail(self, name, seconds, reason):
+        self.failed += 1
+        self.line(f'FAIL {name} ({seconds:.0f} s): {reason}')
+
+    def skip(self, name, reason):
+        self.skipped += 1
+        self.line(f'skip {name}: {reason}')
+
+    def total(self):
+        text = f'{self.passed} passed, {self.failed} failed'
+        return text + (f', {self.skipped} skipped' if self.skipped else '')
+
+
+def groups(tests):
+    """Tests that share a machine together, each of the others alone; the longest first."""
+    shared, single = {}, []
+    for one in tests:
+        if one.machine is None:
+            single.append([one])
+        else:
+            shared.setdefault(one.machine, []).append(one)
+    return sorted(shared.values(), key=len, reverse=True) + single
+
+
+def run_one(bed, one):
+    """Runs one test on a bed that is ready for it."""
+    if one.machine is None:
+        try:
+            one.run(bed)
+        finally:
+            bed.close_started()
+        return
+    if bed.machine is None:
+        bed.boot_shared(one.machine)
+    bed.machine.note(one.name)
+    one.run(bed)
+    bed.settle()
+
+
+def run_group(tests, options, report, figures_seen):
+    is_xen = options.is_xen
+    bed = testbed.Bed(options.hypervisor, is_xen, options.folder, figures=figures_seen)
+    log = None
+    for one in tests:
+        begin = time.monotonic()
+        if is_xen and one.xen is not True:
+            report.skip(one.name, one.xen)
+            continue
+        if bed.machine is None or log is None:
+            log = os.path.join(options.folder, one.name + '.log')
+            open(log, 'wb').close()
+            bed.log = log
+        try:
+            run_one(bed, one)
+            report.ok(one.name, time.monotonic() - begin)
+        except testbed.Skip as reason:
+            report.skip(one.name, reason)
+        except Failure as reason:
+            report.fail(one.name, time.monotonic() - begin, f'{reason} [{relative(log)}]')
+            # what the test left is unknown: the next test gets a fresh machine
+            bed.close_shared()
+        except Exception:               # a fault of the test itself must not end the others
+            report.fail(one.name, time.monotonic() - begin, traceback.format_exc())
+            bed.close_shared()
+    bed.close_shared()
+
+
+def relative(path):
+    return os.path.relpath(path, ROOT)
+
+
+def select(names):
+    for module in MODULES:
+        importlib.import_module(module)
+    tests = testbed.TESTS
+    return [t for t in tests if not names or any(n in t.name for n in names)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--hypervisor', default=os.path.join(ROOT, 'build/arm64/fief'))
+    parser.add_argument('--jobs', type=int, default=2, help='machines at a time')
+    parser.add_argument('--list', action='store_true', help='only name the tests')
+    parser.add_argument('names', nargs='*')
+    options = parser.parse_args()
+    tests = select(options.names)
+    if options.list:
+        print('\n'.join(t.name for t in tests))
+        return 0
+    options.hypervisor = os.path.abspath(options.hypervisor)
+    for path, maker in ((options.hypervisor, 'make'),
+                        (testbed.qemu.image('dom0.cpio'), 'make images')):
+        if not os.path.exists(path):
+            sys.exit(f'system tests: {path} is not there; `{maker}` makes it')
+    options.folder = os.path.join(ROOT, 'build/tests')
+    os.makedirs(options.folder, exist_ok=True)
+    with open(options.hypervisor, 'rb') as file:
+        options.is_xen = b'Xen version %d.%d%s (' in file.read()
+
+    report, seen = Report(), {}
+    begin = time.monotonic()
+    print(f'system tests of {options.hypervisor}: {len(tests)}', flush=True)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        done = [pool.submit(run_group, g, options, report, seen) for g in groups(tests)]
+    for one in done:
+        one.result()
+    if not options.names:
+        figures.show(ROOT, options.hypervisor, seen)
+    print(f'system tests took {time.monotonic() - begin:.0f} s')
+    print(report.total())
+    return 1 if report.failed or not report.passed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
