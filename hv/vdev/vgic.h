@@ -29,7 +29,7 @@
 
 #define VGIC_CTLR_ENABLE_GRP1 (1u << 1) // GICD_CTLR with DS = 1
 
-// One interrupt line. Flags are in vgic_lines.h.
+// One interrupt line. Flags are in vgic_state.h.
 struct vgic_irq {
     uint16_t flags;
     uint16_t pirq;    // physical interrupt behind it; 0: none
@@ -75,7 +75,7 @@ struct vgic_config {
     gpa_t gicd;       // 64 KiB, aligned to it
     gpa_t gicr;       // 128 KiB per vcpu, one after the other, aligned to 64 KiB
     void *spi_memory; // vgic_spi_bytes(nr_spis) bytes, 8-byte aligned
-    struct vgic_cpu **cpu; // array of vcpus pointers, filled by vgic_cpu_init; null: not there yet
+    struct vgic_cpu **cpu; // array of vcpus pointers, filled by vgic_cpu_init
 };
 
 enum vgic_phys_op {
@@ -125,7 +125,8 @@ static inline size_t vgic_spi_bytes(unsigned nr_spis)
 }
 
 // The state after reset: all lines disabled, level-sensitive (SGIs: edge), Group 1, priority 0, shared
-// lines routed to vcpu 0, the distributor off. vgic_init first, then once per vcpu vgic_cpu_init.
+// lines routed to vcpu 0, the distributor off. vgic_init first, then vgic_cpu_init for each of the
+// vcpus, before any other call.
 void vgic_init(struct vgic *v, const struct vgic_config *config);
 void vgic_cpu_init(struct vgic *v, struct vgic_cpu *c, unsigned id);
 

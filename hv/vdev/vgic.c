@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The virtual GICv3's lines and their delivery: who has an interrupt waiting, what goes into a slot,
+// what came back. Called by core (vgic.h says how) and by the register files beside this one. Takes the
+// vgic's lock in each function of vgic.h; allocates nothing.
+#include "vdev/vgic_state.h"
+
+#include "lib/errno.h"
+#include "lib/panic.h"
+
+_Static_assert((SLOT_PENDING | SLOT_ACTIVE) == SLOT_PENDING_ACTIVE, "slot states are two bits");
+_Static_assert(sizeof(struct vgic_irq) == 8, "a line is one word");
+_Static_assert(sizeof(struct vgic_cpu) <= 700, "a vcpu's part stays small");
+_Static_assert(VGIC_WORDS <= 16, "summary has a bit per word");
+
+#define SGI_COUNT 16u
+
+void vgic_kick(struct vgic_effects *e, unsigned vcpu)
+{
+    bitmap_set(e->kick, vcpu);
+}
+
+void vgic_push(struct vgic_effects *e, enum vgic_phys_op op, unsigned pirq, unsigned vcpu)
+{
+    invariant(e->count < VGIC_PHYS_MAX);
+    e->phys[e->count++] =
+        (struct vgic_phys){.pirq = (uint16_t)pirq, .op = (uint8_t)op, .vcpu = (uint8_t)vcpu};
+}
+
+// Affinities as Xen numbers vcpus: sixteen to an aff1.
+uint32_t vgic_affinity(unsigned vcpu)
+{
+    return (vcpu >> 4) << 8 | (vcpu & 15);
+}
+
+uint8_t vgic_vcpu_of_route(const struct vgic *v, uint32_t route)
+{
+    uint32_t vcpu = (route >> 8 & 0xff) << 4 | (route & 15);
+
+    if (vcpu >= v->vcpus || vgic_affinity(vcpu) != route) {
+        return VGIC_NOBODY;
+    }
+    return (uint8_t)vcpu;
+}
+
+static void queue_add(struct vgic_cpu *c, unsigned irq)
+{
+    bitmap_set(c->queue, irq);
+    __atomic_store_n(&c->summary, (uint16_t)(c->summary | 1u << irq / 64), __ATOMIC_RELAXED);
+}
+
+static void queue_remove(struct vgic_cpu *c, unsigned irq)
+{
+    bitmap_clear(c->queue, irq);
+    if (!c->queue[irq / 64]) {
+        __atomic_store_n(&c->summary, (uint16_t)(c->summary & ~(1u << irq / 64)), __ATOMIC_RELAXED);
+    }
+}
+
+static void ready_add(struct vgic_cpu *c, int count)
+{
+    __atomic_store_n(&c->ready, (uint16_t)(c->ready + count), __ATOMIC_RELAXED);
+}
+
+static void line_unqueue(struct vgic *v, struct vgic_irq *l, unsigned irq)
+{
+    if (line_has(l, LINE_QUEUED)) {
+        queue_remove(v->cpu[l->home], irq);
+    }
+    if (line_has(l, LINE_READY)) {
+        ready_add(v->cpu[l->home], -1);
+    }
+    line_clear(l, LINE_QUEUED | LINE_READY);
+}
+
+static bool line_deliverable(const struct vgic_irq *l)
+{
+    return line_has(l, LINE_ENABLED | LINE_GROUP1) && l->target != VGIC_NOBODY && line_pending(l);
+}
+
+// A physical interrupt is left active only as long as the guest is going to deactivate it. A level
+// that is still up will come again when the guest enables the line; an edge has to be kept here.
+static void line_release_phys(struct vgic_irq *l, struct vgic_effects *e)
+{
+    if (!line_has(l, LINE_PHYS) || line_has(l, LINE_ACTIVE_HW) ||
+        line_has(l, LINE_ENABLED | LINE_LATCH)) {
+        return;
+    }
+    vgic_push(e, VGIC_PHYS_DEACTIVATE, l->pirq, 0);
+    line_clear(l, LINE_PHYS | (line_has(l, LINE_EDGE) ? 0 : LINE_LATCH));
+}
+
+void vgic_line_update(struct vgic *v, struct vgic_irq *l, unsigned irq, struct vgic_effects *e)
+{
+    if (line_has(l, LINE_IN_SLOT)) {
+        // The slot may be in use on another pcpu: that vcpu has to come out and sync first.
+        vgic_kick(e, l->home);
+        return;
+    }
+    line_release_phys(l, e);
+
+    bool was_ready = line_has(l, LINE_READY);
+    uint8_t was_home = l->home;
+
+    line_unqueue(v, l, irq);
+    if (line_has(l, LINE_ACTIVE)) {
+        // Stays with the vcpu that acknowledged it, wherever the line is routed by now.
+        if (l->home != VGIC_NOBODY) {
+            queue_add(v->cpu[l->home], irq);
+            line_set(l, LINE_QUEUED);
+        }
+        return;
+    }
+    l->home = l->target;
+    if (line_deliverable(l)) {
+        queue_add(v->cpu[l->home], irq);
+        ready_add(v->cpu[l->home], 1);
+        line_set(l, LINE_QUEUED | LINE_READY);
+        if (!was_ready || was_home != l->home) {
+            vgic_kick(e, l->home);
+        }
+    }
+}
+
+void vgic_line_deactivate(struct vgic_irq *l)
+{
+    line_clear(l, LINE_ACTIVE | LINE_ACTIVE_HW);
+    if (line_has(l, LINE_IN_SLOT)) {
+        line_set(l, LINE_DROP_ACTIVE);
+    }
+}
+
+static void line_reset(struct vgic_irq *l, unsigned flags, unsigned target)
+{
+    *l = (struct vgic_irq){
+        .flags = (uint16_t)(LINE_GROUP1 | flags), .target = (uint8_t)target, .home = (uint8_t)target};
+}
+
+void vgic_init(struct vgic *v, const struct vgic_config *config)
+{
+    invariant(config->nr_spis <= VGIC_LINES_MAX - VGIC_PRIVATE);
+    invariant(config->vcpus >= 1 && config->vcpus <= VGIC_VCPUS_MAX);
+    invariant(config->slots >= 1 && config->slots <= VIRQ_SLOTS_MAX);
+    *v = (struct vgic){
+        .cpu = config->cpu,
+        .spi = config->spi_memory,
+        .route = (uint32_t *)(void *)((struct vgic_irq *)config->spi_memory + config->nr_spis),
+        .gicd = config->gicd,
+        .gicr = config->gicr,
+        .lines = (uint16_t)(VGIC_PRIVATE + config->nr_spis),
+        .vcpus = (uint8_t)config->vcpus,
+        .slots = (uint8_t)config->slots,
+    };
+    for (unsigned i = 0; i < config->nr_spis; i++) {
+        line_reset(&v->spi[i], 0, 0);
+        v->route[i] = 0;
+    }
+}
+
+void vgic_cpu_init(struct vgic *v, struct vgic_cpu *c, unsigned id)
+{
+    invariant(id < v->vcpus);
+    *c = (struct vgic_cpu){.vgic = v, .id = (uint8_t)id, .asleep = 1};
+    for (unsigned i = 0; i < VGIC_PRIVATE; i++) {
+        line_reset(&c->irq[i], i < SGI_COUNT ? LINE_EDGE : 0, id);
+    }
+    v->cpu[id] = c;
+}
+
+static void line_inject(struct vgic *v, struct vgic_irq *l, unsigned irq, struct vgic_effects *e)
+{
+    unsigned gained = LINE_LATCH | (l->pirq ? LINE_PHYS : 0);
+
+    if (line_has(l, LINE_PHYS | LINE_IN_SLOT)) {
+        gained |= LINE_PHYS_AGAIN;
+    }
+    // Further edges of a line that is pending already merge, and need no kick.
+    if (!line_has(l, gained)) {
+        line_set(l, gained);
+        vgic_line_update(v, l, irq, e);
+    }
+}
+
+void vgic_inject(struct vgic *v, unsigned vcpu, unsigned irq, struct vgic_effects *e)
+{
+    spin_lock(&v->lock);
+    struct vgic_irq *l = vgic_line(v, vcpu, irq);
+
+    if (l) {
+        line_inject(v, l, irq, e);
+    }
+    spin_unlock(&v->lock);
+}
+
+void vgic_set_level(struct vgic *v, unsigned vcpu, unsigned irq, enum vgic_level level,
+                    struct vgic_effects *e)
+{
+    spin_lock(&v->lock);
+    struct vgic_irq *l = vgic_line(v, vcpu, irq);
+
+    if (l && line_has(l, LINE_LEVEL) != (level == VGIC_HIGH)) {
+        if (level == VGIC_HIGH) {
+            line_set(l, LINE_LEVEL | (line_has(l, LINE_EDGE) ? LINE_LATCH : 0));
+        } else {
+            line_clear(l, LINE_LEVEL);
+        }
+        vgic_line_update(v, l, irq, e);
+    }
+    spin_unlock(&v->lock);
+}
+
+// ICC_SGI1R_EL1 (IHI 0069, 12.2): Aff3 [55:48], range selector [47:44], all but self [40],
+// Aff2 [39:32], number [27:24], Aff1 [23:16], one bit per aff0 [15:0].
+void vgic_send_sgi(struct vgic *v, unsigned from, uint64_t sgi1r, struct vgic_effects *e)
+{
+    unsigned irq = sgi1r >> 24 & 15;
+    bool all_but_self = sgi1r >> 40 & 1;
+    unsigned first = (unsigned)(sgi1r >> 16 & 0xff) * 16;
+    // vcpus have no Aff3 or Aff2, and no aff0 above 15.
+    uint64_t elsewhere = sgi1r & 0x00fff0ff00000000ull;
+
+    if (!all_but_self && elsewhere) {
+        return;
+    }
+    spin_lock(&v->lock);
+    for (unsigned i = 0; i < v->vcpus; i++) {
+        bool named = i - first < 16 && (sgi1r >> (i - first) & 1);
+        struct vgic_irq *l = &v->cpu[i]->irq[irq];
+
+        // The register makes Group 1 interrupts only: one in Group 0 is not forwarded.
+        if ((all_but_self ? i != from : named) && line_has(l, LINE_GROUP1)) {
+            line_inject(v, l, irq, e);
+        }
+    }
+    spin_unlock(&v->lock);
+}
+
+int vgic_link(struct vgic *v, unsigned virq, unsigned pirq, struct vgic_effects *e)
+{
+    int result = -E_BUSY;
+
+    if (virq < VGIC_PRIVATE || virq >= v->lines || pirq < VGIC_PRIVATE || pirq >= VGIC_LINES_MAX) {
+        return -E_INVAL;
+    }
+    spin_lock(&v->lock);
+    struct vgic_irq *l = &v->spi[virq - VGIC_PRIVATE];
+
+    if (!l->pirq && !line_has(l, LINE_IN_SLOT)) {
+        l->pirq = (uint16_t)pirq;
+        vgic_push(e, line_has(l, LINE_EDGE) ? VGIC_PHYS_EDGE : VGIC_PHYS_LEVEL, pirq, 0);
+        if (line_has(l, LINE_ENABLED) && l->target != VGIC_NOBODY) {
+            vgic_push(e, VGIC_PHYS_ENABLE, pirq, l->target);
+        }
+        result = 0;
+    }
+    spin_unlock(&v->lock);
+    return result;
+}
+
+static void line_unlink(struct vgic *v, struct vgic_irq *l, unsigned irq, struct vgic_effects *e)
+{
+    vgic_push(e, VGIC_PHYS_DISABLE, l->pirq, 0);
+    if (line_has(l, LINE_PHYS)) {
+        // One that stands in a slot is deactivated by the sync that takes it out.
+        if (!line_has(l, LINE_IN_SLOT)) {
+            vgic_push(e, VGIC_PHYS_DEACTIVATE, l->pirq, 0);
+        }
+        line_clear(l, LINE_PHYS | LINE_ACTIVE_HW | (line_has(l, LINE_EDGE) ? 0 : LINE_LATCH));
+    }
+    l->pirq = 0;
+    vgic_line_update(v, l, irq, e);
+}
+
+void vgic_unlink(struct vgic *v, unsigned virq, struct vgic_effects *e)
+{
+    spin_lock(&v->lock);
+    struct vgic_irq *l = virq >= VGIC_PRIVATE ? vgic_line(v, 0, virq) : NULL;
+
+    if (l && l->pirq) {
+        line_unlink(v, l, virq, e);
+    }
+    spin_unlock(&v->lock);
+}
+
+bool vgic_fini(struct vgic *v, struct vgic_effects *e)
+{
+    unsigned total = v->lines - VGIC_PRIVATE;
+
+    spin_lock(&v->lock);
+    for (; v->fini_next < total && e->count + 2 <= VGIC_PHYS_MAX; v->fini_next++) {
+        struct vgic_irq *l = &v->spi[v->fini_next];
+
+        if (l->pirq) {
+            // No vcpu runs any more, so no slot is in use and no sync will come.
+            line_clear(l, LINE_IN_SLOT);
+            line_unlink(v, l, v->fini_next + VGIC_PRIVATE, e);
+        }
+    }
+    bool done = v->fini_next == total;
+
+    spin_unlock(&v->lock);
+    return done;
+}
+
+// What the slot says about the physical interrupt behind it.
+static void fold_link(struct vgic_irq *l, const struct virq_slot *s, struct vgic_effects *e)
+{
+    if (s->pirq != l->pirq) {
+        // Unlinked while it stood here.
+        if (s->state != SLOT_EMPTY) {
+            vgic_push(e, VGIC_PHYS_DEACTIVATE, s->pirq, 0);
+        }
+    } else if (s->state == SLOT_EMPTY) {
+        line_clear(l, line_has(l, LINE_PHYS_AGAIN) ? 0 : LINE_PHYS);
+    } else if (line_has(l, LINE_ACTIVE)) {
+        line_set(l, LINE_ACTIVE_HW);
+    }
+}
+
+static void slot_fold(struct vgic *v, struct vgic_cpu *c, const struct virq_slot *s,
+                      struct vgic_effects *e)
+{
+    struct vgic_irq *l = vgic_line(v, c->id, s->virq);
+
+    if ((s->state & SLOT_PENDING) && line_has(l, LINE_SLOT_LATCH) && !line_has(l, LINE_DROP_LATCH)) {
+        line_set(l, LINE_LATCH);
+    }
+    line_clear(l, LINE_ACTIVE_HW);
+    if ((s->state & SLOT_ACTIVE) && !line_has(l, LINE_DROP_ACTIVE)) {
+        line_set(l, LINE_ACTIVE);
+    }
+    if (s->pirq) {
+        fold_link(l, s, e);
+    }
+    line_clear(l, LINE_IN_SLOT | LINE_SLOT_LATCH | LINE_SLOT_ACTIVE | LINE_DROP_LATCH |
+                      LINE_DROP_ACTIVE | LINE_PHYS_AGAIN);
+    vgic_line_update(v, l, s->virq, e);
+}
+
+void vgic_sync_slots(struct vgic *v, struct vgic_cpu *c, struct vgic_effects *e)
+{
+    spin_lock(&v->lock);
+    for (uint32_t left = c->slots.used; left; left &= left - 1) {
+        slot_fold(v, c, &c->slots.slot[__builtin_ctz(left)], e);
+    }
+    c->slots.used = 0;
+    c->slots.want_more = 0;
+    // The caller is this vcpu; what waits for it is shown by the flush to come.
+    bitmap_clear(e->kick, c->id);
+    spin_unlock(&v->lock);
+}
+
+static void slot_fill(struct vgic *v, struct vgic_cpu *c, unsigned slot, unsigned irq)
+{
+    struct vgic_irq *l = vgic_line(v, c->id, irq);
+    bool active = line_has(l, LINE_ACTIVE);
+    bool linked = line_has(l, active ? LINE_ACTIVE_HW : LINE_PHYS);
+    // Pending and active together is not for a line with a physical interrupt (IHI 0069, ICH_LR<n>):
+    // the second one waits for the deactivation of the first.
+    bool pending = (v->ctlr & VGIC_CTLR_ENABLE_GRP1) && line_deliverable(l) &&
+                   l->target == c->id && !(active && line_has(l, LINE_PHYS));
+
+    line_unqueue(v, l, irq);
+    if (pending && line_has(l, LINE_LATCH)) {
+        line_clear(l, LINE_LATCH);
+        line_set(l, LINE_SLOT_LATCH);
+    }
+    if (active) {
+        line_clear(l, LINE_ACTIVE);
+        line_set(l, LINE_SLOT_ACTIVE);
+    }
+    line_set(l, LINE_IN_SLOT);
+    c->slots.slot[slot] = (struct virq_slot){
+        .virq = (uint16_t)irq,
+        .pirq = linked ? l->pirq : 0,
+        .priority = l->priority,
+        .state = (uint8_t)((pending ? SLOT_PENDING : 0) | (active ? SLOT_ACTIVE : 0)),
+    };
+    c->slots.used |= 1u << slot;
+}
+
+// A candidate for a slot as one number, the smaller the sooner: active ones first (the guest can
+// deactivate only what is in a slot), then by priority, then by number.
+static uint32_t candidate_make(struct vgic *v, struct vgic_cpu *c, unsigned irq)
+{
+    const struct vgic_irq *l = vgic_line(v, c->id, irq);
+
+    return (line_has(l, LINE_ACTIVE) ? 0 : 1u << 24) | (uint32_t)l->priority << 16 | irq;
+}
+
+// Keeps the best `room` of all candidates in best[], in order; returns how many it kept in all.
+static unsigned candidate_insert(uint32_t *best, unsigned count, unsigned room, uint32_t candidate)
+{
+    unsigned at = count < room ? count : room - 1;
+
+    if (count == room && best[at] < candidate) {
+        return count;
+    }
+    for (; at > 0 && best[at - 1] > candidate; at--) {
+        best[at] = best[at - 1];
+    }
+    best[at] = candidate;
+    return count < room ? count + 1 : room;
+}
+
+// Sorts the queue's candidates into best[]; returns how many there are in all, also beyond room.
+static unsigned candidates_collect(struct vgic *v, struct vgic_cpu *c, uint32_t *best, unsigned room)
+{
+    bool enabled = v->ctlr & VGIC_CTLR_ENABLE_GRP1;
+    unsigned kept = 0;
+    unsigned total = 0;
+
+    for (unsigned words = c->summary; words; words &= words - 1) {
+        unsigned word = (unsigned)__builtin_ctz(words);
+
+        for (uint64_t bits = c->queue[word]; bits; bits &= bits - 1) {
+            unsigned irq = word * 64 + (unsigned)__builtin_ctzll(bits);
+
+            if (enabled || line_has(vgic_line(v, c->id, irq), LINE_ACTIVE)) {
+                kept = candidate_insert(best, kept, room, candidate_make(v, c, irq));
+                total++;
+            }
+        }
+    }
+    return total;
+}
+
+void vgic_flush_queue(struct vgic *v, struct vgic_cpu *c)
+{
+    uint32_t best[VIRQ_SLOTS_MAX];
+    uint32_t usable = (1u << v->slots) - 1;
+
+    spin_lock(&v->lock);
+    uint32_t free = usable & ~c->slots.used;
+    unsigned room = (unsigned)__builtin_popcount(free);
+    unsigned total = room ? candidates_collect(v, c, best, room) : 1;
+
+    for (unsigned i = 0; i < MIN(total, room); i++, free &= free - 1) {
+        slot_fill(v, c, (unsigned)__builtin_ctz(free), best[i] & 0xffff);
+    }
+    c->slots.want_more = total > room;
+    spin_unlock(&v->lock);
+}
