@@ -32,7 +32,7 @@ functions "$@" | awk '
         print "    .global symbol_table, symbol_names, symbol_count"
         print "    .hidden symbol_table, symbol_names, symbol_count\nsymbol_table:"
     }
-    { print "    .long " $1 ", " place; place += length($2) + 1; name[NR] = $2 }
+    { print "    .long " $1 ", " place + 0; place += length($2) + 1; name[NR] = $2 }
     END {
         print "symbol_count: .long " NR "\nsymbol_names:"
         for (i = 1; i <= NR; i++) print "    .asciz \"" name[i] "\""
