@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// console_io: a guest kernel's own line to the serial console. Called by the dispatcher; takes no
+// lock itself (core/console.c takes the console's), charges nothing. The domain that holds the console
+// writes characters as they are; what others write goes to the log line by line, with their number and
+// under the rate limit of guest messages.
+#include "core/console.h"
+#include "hcall/hcall.h"
+#include "lib/errno.h"
+
+#define CONSOLE_PIECE 128u // characters between two looks at who else is waiting
+
+static void line_end(struct domain *d)
+{
+    d->console_line[d->console_used] = 0;
+    guest_printk(d, "%s", d->console_line);
+    d->console_used = 0;
+}
+
+// Anything but printable characters and tabs could drive the terminal of whoever reads the log.
+static void line_add(struct domain *d, char c)
+{
+    if (c == '\n') {
+        line_end(d);
+    } else if ((c >= ' ' && c <= '~') || c == '\t') {
+        d->console_line[d->console_used++] = c;
+        if (d->console_used == DOMAIN_CONSOLE_LINE - 1) {
+            line_end(d);
+        }
+    }
+}
+
+static void write_lines(struct domain *d, const char *s, size_t n)
+{
+    spin_lock(&d->lock);
+    for (size_t i = 0; i < n; i++) {
+        line_add(d, s[i]);
+    }
+    spin_unlock(&d->lock);
+}
+
+// reg[1]: characters still to be written, reg[2]: where they are.
+static long console_io_write(struct hcall *h)
+{
+    char piece[CONSOLE_PIECE];
+
+    h->reg[1] = (uint32_t)h->reg[1];
+    while (h->reg[1] != 0) {
+        size_t n = MIN(h->reg[1], sizeof(piece));
+
+        if (copy_from_guest(h, piece, guest_ptr(h->reg[2]), n) != 0) {
+            return -E_FAULT;
+        }
+        if (h->caller->holdings & HOLDS_CONSOLE) {
+            console_write(piece, n);
+        } else {
+            write_lines(h->caller, piece, n);
+        }
+        h->reg[1] -= n;
+        h->reg[2] += n;
+        if (h->reg[1] != 0 && hcall_preempt()) {
+            return HCALL_AGAIN;
+        }
+    }
+    return 0;
+}
+
+// Returns how many characters were read. The buffer is pinned first: a character that was taken cannot be
+// put back.
+static long console_io_read(struct hcall *h)
+{
+    char piece[CONSOLE_PIECE] = {0};
+    size_t room = MIN((uint32_t)h->reg[1], sizeof(piece));
+    struct guest_out out;
+    size_t n;
+
+    if (room == 0) {
+        return 0;
+    }
+    if (guest_out_pin(h, &out, guest_ptr(h->reg[2]), room) != 0) {
+        return -E_FAULT;
+    }
+    n = console_read_input(piece, room);
+    if (n != 0) {
+        guest_out_write(&out, piece);
+    }
+    guest_out_unpin(&out);
+    return (long)n;
+}
+
+static const struct hcall_row console_rows[] = {
+    [CONSOLEIO_write] = {.name = "write", .call = console_io_write, .work = 20},
+    [CONSOLEIO_read] = {.name = "read", .call = console_io_read, .right = RIGHT_CONSOLE, .work = 3},
+};
+
+const struct hcall_family console_family = {
+    .name = "console_io",
+    .form = FORM_REGS,
+    .rows = ARRAY_COUNT(console_rows),
+    .row = console_rows,
+};
