@@ -11,31 +11,46 @@
 
 #define WORD sizeof(uint64_t)
 
-// Words as they lie in somebody else's object; the second kind also where they are not aligned.
+// A word as it lies in somebody else's object.
 typedef uint64_t __attribute__((may_alias)) word_t;
-struct __attribute__((packed, may_alias)) loose {
-    uint64_t word;
-};
+
+static const word_t *words_in(const unsigned char *p)
+{
+    return (const word_t *)(const void *)p;
+}
+
+static word_t *words_of(unsigned char *p)
+{
+    return (word_t *)(void *)p;
+}
+
+// Words can be copied as words only when both ends sit alike in theirs: the hypervisor is built not
+// to make unaligned accesses, because it copies before the MMU is on, too.
+static int sit_alike(const void *a, const void *b)
+{
+    return ((uintptr_t)a ^ (uintptr_t)b) % WORD == 0;
+}
 
 void *memcpy(void *dst, const void *src, size_t n)
 {
     unsigned char *d = dst;
     const unsigned char *s = src;
 
-    while (n && ((uintptr_t)d % WORD)) {
-        KEEP_LOOP(d);
-        *d++ = *s++;
-        n--;
-    }
-    for (; n >= 2 * WORD; n -= 2 * WORD) {
-        KEEP_LOOP(d);
-        uint64_t low = ((const struct loose *)s)[0].word;
-        uint64_t high = ((const struct loose *)s)[1].word;
+    if (sit_alike(d, s)) {
+        for (; n && ((uintptr_t)d % WORD); n--) {
+            KEEP_LOOP(d);
+            *d++ = *s++;
+        }
+        for (; n >= 2 * WORD; n -= 2 * WORD) {
+            KEEP_LOOP(d);
+            uint64_t low = words_in(s)[0];
+            uint64_t high = words_in(s)[1];
 
-        ((word_t *)(void *)d)[0] = low;
-        ((word_t *)(void *)d)[1] = high;
-        s += 2 * WORD;
-        d += 2 * WORD;
+            words_of(d)[0] = low;
+            words_of(d)[1] = high;
+            s += 2 * WORD;
+            d += 2 * WORD;
+        }
     }
     while (n--) {
         KEEP_LOOP(d);
@@ -47,19 +62,21 @@ void *memcpy(void *dst, const void *src, size_t n)
 // Copies from the last byte down, for overlapping moves towards higher addresses.
 static void copy_down(unsigned char *dst, const unsigned char *src, size_t n)
 {
-    while (n && ((uintptr_t)(dst + n) % WORD)) {
-        n--;
-        KEEP_LOOP(n);
-        dst[n] = src[n];
-    }
-    while (n >= 2 * WORD) {
-        n -= 2 * WORD;
-        KEEP_LOOP(n);
-        uint64_t low = ((const struct loose *)(src + n))[0].word;
-        uint64_t high = ((const struct loose *)(src + n))[1].word;
+    if (sit_alike(dst, src)) {
+        while (n && ((uintptr_t)(dst + n) % WORD)) {
+            n--;
+            KEEP_LOOP(n);
+            dst[n] = src[n];
+        }
+        while (n >= 2 * WORD) {
+            n -= 2 * WORD;
+            KEEP_LOOP(n);
+            uint64_t low = words_in(src + n)[0];
+            uint64_t high = words_in(src + n)[1];
 
-        ((word_t *)(void *)(dst + n))[1] = high;
-        ((word_t *)(void *)(dst + n))[0] = low;
+            words_of(dst + n)[1] = high;
+            words_of(dst + n)[0] = low;
+        }
     }
     while (n) {
         n--;
@@ -91,8 +108,8 @@ void *memset(void *dst, int c, size_t n)
     }
     for (; n >= 2 * WORD; n -= 2 * WORD) {
         KEEP_LOOP(d);
-        ((word_t *)(void *)d)[0] = word;
-        ((word_t *)(void *)d)[1] = word;
+        words_of(d)[0] = word;
+        words_of(d)[1] = word;
         d += 2 * WORD;
     }
     while (n--) {
@@ -107,12 +124,18 @@ int memcmp(const void *a, const void *b, size_t n)
     const unsigned char *x = a;
     const unsigned char *y = b;
 
-    for (; n >= WORD; n -= WORD) {
-        if (((const struct loose *)x)->word != ((const struct loose *)y)->word) {
-            break;
+    if (sit_alike(x, y)) {
+        while (n && ((uintptr_t)x % WORD) && *x == *y) {
+            x++;
+            y++;
+            n--;
         }
-        x += WORD;
-        y += WORD;
+        // Aligned now, or at a difference, which the last loop finds again.
+        while (n >= WORD && (uintptr_t)x % WORD == 0 && *words_in(x) == *words_in(y)) {
+            x += WORD;
+            y += WORD;
+            n -= WORD;
+        }
     }
     for (; n; n--, x++, y++) {
         if (*x != *y) {

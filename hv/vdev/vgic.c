@@ -121,7 +121,15 @@ void vgic_line_update(struct vgic *v, struct vgic_irq *l, unsigned irq, struct v
     }
 }
 
-void vgic_line_deactivate(struct vgic_irq *l)
+void vgic_line_forget_latch(struct vgic_irq *l)
+{
+    line_clear(l, LINE_LATCH);
+    if (line_has(l, LINE_SLOT_LATCH)) {
+        line_set(l, LINE_DROP_LATCH);
+    }
+}
+
+void vgic_line_forget_active(struct vgic_irq *l)
 {
     line_clear(l, LINE_ACTIVE | LINE_ACTIVE_HW);
     if (line_has(l, LINE_IN_SLOT)) {
@@ -264,7 +272,10 @@ static void line_unlink(struct vgic *v, struct vgic_irq *l, unsigned irq, struct
         if (!line_has(l, LINE_IN_SLOT)) {
             vgic_push(e, VGIC_PHYS_DEACTIVATE, l->pirq, 0);
         }
-        line_clear(l, LINE_PHYS | LINE_ACTIVE_HW | (line_has(l, LINE_EDGE) ? 0 : LINE_LATCH));
+        if (!line_has(l, LINE_EDGE)) {
+            vgic_line_forget_latch(l);
+        }
+        line_clear(l, LINE_PHYS | LINE_ACTIVE_HW);
     }
     l->pirq = 0;
     vgic_line_update(v, l, irq, e);

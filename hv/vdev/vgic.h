@@ -141,7 +141,8 @@ bool vgic_mmio(struct vgic *v, unsigned vcpu, gpa_t addr, unsigned size, bool wr
 void vgic_inject(struct vgic *v, unsigned vcpu, unsigned irq, struct vgic_effects *e);
 
 // The level of an emulated device's line. A level that stays high is shown again when the guest has
-// deactivated the interrupt; a line configured as edge takes only the rise.
+// deactivated the interrupt, at the latest at its next exit; a line configured as edge takes only
+// the rise.
 enum vgic_level { VGIC_LOW, VGIC_HIGH };
 void vgic_set_level(struct vgic *v, unsigned vcpu, unsigned irq, enum vgic_level level,
                     struct vgic_effects *e);

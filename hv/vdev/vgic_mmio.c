@@ -108,14 +108,10 @@ static void pending_set(const struct field *f, unsigned value)
 
 static void pending_clear(const struct field *f, unsigned value)
 {
-    if (!value || !(f->l->flags & (LINE_LATCH | LINE_SLOT_LATCH))) {
-        return;
+    if (value && (f->l->flags & (LINE_LATCH | LINE_SLOT_LATCH))) {
+        vgic_line_forget_latch(f->l);
+        vgic_line_update(f->v, f->l, f->irq, f->e);
     }
-    line_clear(f->l, LINE_LATCH);
-    if (line_has(f->l, LINE_SLOT_LATCH)) {
-        line_set(f->l, LINE_DROP_LATCH);
-    }
-    vgic_line_update(f->v, f->l, f->irq, f->e);
 }
 
 static unsigned active_get(const struct vgic_irq *l)
@@ -135,7 +131,7 @@ static void active_set(const struct field *f, unsigned value)
 static void active_clear(const struct field *f, unsigned value)
 {
     if (value && (line_has(f->l, LINE_ACTIVE) || line_has(f->l, LINE_IN_SLOT))) {
-        vgic_line_deactivate(f->l);
+        vgic_line_forget_active(f->l);
         vgic_line_update(f->v, f->l, f->irq, f->e);
     }
 }

@@ -62,8 +62,9 @@ static inline struct vgic_irq *vgic_line(struct vgic *v, unsigned vcpu, unsigned
 // Puts the line into the queue where its flags and target say that it belongs, deactivates the
 // physical interrupt that it no longer needs, and kicks who has to look.
 void vgic_line_update(struct vgic *v, struct vgic_irq *l, unsigned irq, struct vgic_effects *e);
-// Forgets an active state, wherever it is kept; vgic_line_update has to follow.
-void vgic_line_deactivate(struct vgic_irq *l);
+// Forget a latched edge or an active state, also one in a slot; vgic_line_update has to follow.
+void vgic_line_forget_latch(struct vgic_irq *l);
+void vgic_line_forget_active(struct vgic_irq *l);
 void vgic_push(struct vgic_effects *e, enum vgic_phys_op op, unsigned pirq, unsigned vcpu);
 void vgic_kick(struct vgic_effects *e, unsigned vcpu);
 // The vcpu with that affinity (GICD_IROUTER layout), or VGIC_NOBODY.
