@@ -19,8 +19,9 @@ HV_C := $(filter-out %/offsets.c,$(wildcard $(HV_FOLDERS:%=hv/%/*.c)))
 HV_S := $(wildcard $(HV_FOLDERS:%=hv/%/*.S))
 HV_OBJ := $(HV_C:%.c=$(A64_OBJ)/%.o) $(HV_S:%.S=$(A64_OBJ)/%.o)
 
-# Only freestanding headers, our own and the Xen ABI's: build/include has a link to the latter.
-HV_CPPFLAGS := -Ihv -Ihv/arch/arm64 -isystem $(BUILD)/include
+# Only freestanding headers, our own, the Xen ABI's (build/include has a link to them) and libfdt's;
+# who may include which is checked by tools/layers.py.
+HV_CPPFLAGS := -Ihv -Ihv/arch/arm64 -isystem $(BUILD)/include -isystem $(LIBFDT_INC)
 HV_ARCH_FLAGS := $(A64_TARGET) -march=armv8-a -mgeneral-regs-only -mstrict-align
 HV_CFLAGS := -std=gnu17 $(HV_ARCH_FLAGS) -mno-outline-atomics -ffreestanding -fno-common \
              -fno-builtin-printf -O2 -g -fpie -fno-omit-frame-pointer -fvisibility=hidden \
@@ -31,9 +32,6 @@ HV_CFLAGS := -std=gnu17 $(HV_ARCH_FLAGS) -mno-outline-atomics -ffreestanding -fn
 HV_ASFLAGS := $(HV_ARCH_FLAGS) -g -I$(A64_GEN)
 HV_LDFLAGS := -pie --no-dynamic-linker -Bsymbolic -z text -z max-page-size=4096 --build-id=none \
               --gc-sections --fatal-warnings --orphan-handling=error --no-warn-rwx-segments
-
-# boot/ reads the device tree; nobody else sees libfdt.
-$(A64_OBJ)/hv/boot/%.o: HV_EXTRA := -isystem $(LIBFDT_INC)
 
 $(A64)/fief: $(A64)/fief.elf
 	@echo "IMAGE   $@"
@@ -69,7 +67,7 @@ $(A64_OBJ)/symbols0.o $(A64_GEN)/symbols.o: %.o: %.S
 $(A64_OBJ)/hv/%.o: hv/%.c hv/build.mk | $(BUILD)/include/xen $(LIBFDT_A)
 	@echo "CC      $<"
 	@mkdir -p $(@D)
-	@$(CC_ARM64) $(HV_CFLAGS) $(HV_CPPFLAGS) $(HV_EXTRA) -MMD -MP -c -o $@ $<
+	@$(CC_ARM64) $(HV_CFLAGS) $(HV_CPPFLAGS) -MMD -MP -c -o $@ $<
 
 $(A64_OBJ)/hv/%.o: hv/%.S hv/build.mk $(A64_GEN)/offsets.h
 	@echo "AS      $<"

@@ -13,8 +13,8 @@
 #define PSCI_SYSTEM_OFF 0x84000008u
 #define PATH_MAX_BYTES 128u
 
-// Address of the console's registers: /chosen/stdout-path (Devicetree specification 3.6), an alias or
-// a path, options behind a colon; or else the first PL011. 0 when there is none.
+// Address of the console's registers: /chosen/stdout-path (Devicetree specification 3.6), an alias
+// or a path, options behind a colon; or else the first PL011. 0 when there is none.
 static uint64_t find_uart(const void *fdt)
 {
     char path[PATH_MAX_BYTES];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Arm PrimeCell UART (PL011). Writing is polled: the console's lock is held by the caller, or nobody
-// else is left to write (panic). Register offsets and bits: Arm DDI 0183, chapter 3.
+// Arm PrimeCell UART (PL011). Writing is polled: the console's lock is held by the caller, or
+// nobody else is left to write (panic). Register offsets and bits: Arm DDI 0183, chapter 3.
 #include "drv/pl011.h"
 
 #include "drv/mmio.h"

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// base: address of the registers, mapped. Keeps the line speed that firmware set; 8 bits, no parity,
-// receive interrupt on.
+// base: address of the registers, mapped. Keeps the line speed that firmware set; 8 bits, no
+// parity, receive interrupt on.
 void pl011_init(uint64_t base);
 // Writes n bytes, a line feed as carriage return and line feed. Before pl011_init: does nothing.
 void pl011_write(const char *s, size_t n);

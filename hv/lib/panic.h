@@ -5,7 +5,8 @@
 
 #include <stdbool.h>
 
-// Prints the text, where it happened, registers and a backtrace, stops all pcpus. Supplied by arch/.
+// Prints the text, where it happened, registers and a backtrace, stops all pcpus. Supplied by
+// arch/.
 _Noreturn void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 // Stops the calling pcpu for good if another one has panicked. To be called on an interrupt from

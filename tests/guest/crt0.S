@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Start of a bare-metal guest: an arm64 Image (Linux's boot protocol) that runs at EL1 wherever it is
-// put, with caches on, because the Xen ABI wants hypercall buffers in normal write-back memory. Each
-// address maps to itself in blocks of 1 GiB: the one with the image is memory, the others devices.
+// Start of a bare-metal guest: an arm64 Image (Linux's boot protocol) that runs at EL1 wherever it
+// is put, with caches on, because the Xen ABI wants hypercall buffers in normal write-back memory.
+// Each address maps to itself in blocks of 1 GiB: the one with the image is memory, the others
+// devices.
     .set SCTLR, 0x30d00800 | (1 << 12) | (1 << 2) | 1       // RES1 bits, I, C, M
     .set TCR, (2 << 32) | (1 << 23) | (3 << 12) | (1 << 10) | (1 << 8) | 25 // 39 bits, 40-bit PA
     .set MAIR, 0x04ff

@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-// Each guest supplies it; fdt: address of the device tree. MMU and caches are on, interrupts masked.
+// Each guest supplies it; fdt: address of the device tree. MMU and caches are on, interrupts
+// masked.
 void guest_main(uint64_t fdt);
 
 // Writes to the hypervisor's console (dom0, or a hypervisor that lets any domain write).

@@ -25,8 +25,8 @@ struct arch_pcpu {
 
 extern struct arch_pcpu arch_pcpus[];
 
-// What each pcpu has at the end of the image (pcpu_areas), from below: the emergency stack, a page that
-// is not mapped, the stack. In bytes.
+// What each pcpu has at the end of the image (pcpu_areas), from below: the emergency stack, a page
+// that is not mapped, the stack. In bytes.
 #define EMERGENCY_STACK_SIZE 4096ul
 #define STACK_SIZE 16384ul
 #define PCPU_AREA_SIZE (EMERGENCY_STACK_SIZE + 4096ul + STACK_SIZE)

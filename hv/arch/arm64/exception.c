@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A fault of the hypervisor's own, in words. Called by fault.S on the pcpu's emergency stack; needs
-// no lock, never returns. Numbers: Arm ARM D19.2.37 (ESR_EL2) and its instruction-specific syndromes.
+// no lock, never returns. Numbers: Arm ARM D19.2.37 (ESR_EL2) and its instruction-specific
+// syndromes.
 #include "exception.h"
 
 #include "arch_cpu.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Where the vectors of the current exception level lead: a fault of our own. Saves all registers on
-// the pcpu's emergency stack, because the ordinary one may be what ran out, and reports. Nobody goes
-// back, so SP_EL0 (a guest's) is free to keep the first register.
+// the pcpu's emergency stack, because the ordinary one may be what ran out, and reports. Nobody
+// goes back, so SP_EL0 (a guest's) is free to keep the first register.
 #include "offsets.h"
 
     .text

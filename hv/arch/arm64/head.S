@@ -39,11 +39,10 @@ cache_forget:
     dsb sy
     ret
 
+// What this pcpu uses before its caches are on, for cache_forget.
 image_range:
     adrp x0, image_base
-    add x0, x0, :lo12:image_base
-    adrp x1, image_end
-    add x1, x1, :lo12:image_end
+    adrp x1, pcpu_areas + AREA_SIZE
     ret
 
     .type boot_entry, %function
@@ -58,7 +57,6 @@ boot_entry:
     adrp x0, arch_pcpus
     add x0, x0, :lo12:arch_pcpus
     adrp x1, pcpu_areas + AREA_SIZE
-    add x1, x1, :lo12:pcpu_areas + AREA_SIZE
     mov sp, x1
     mov x29, xzr
     mov x30, xzr
@@ -133,8 +131,7 @@ cpu_quiet:
 clear_bss:
     adrp x0, bss_start
     add x0, x0, :lo12:bss_start
-    adrp x1, bss_end
-    add x1, x1, :lo12:bss_end
+    adrp x1, pcpu_areas
 1:  stp xzr, xzr, [x0], #16
     cmp x0, x1
     b.lo 1b
@@ -190,9 +187,8 @@ mmu_on:
     isb
     ret
 
-// Stacks of all pcpus there may be; the last part of the image.
-    .section .pcpu_areas, "aw", %nobits
-    .balign 4096
-    .space AREA_SIZE * AREA_COUNT
+// For link.ld: bytes of all stacks there may be.
+    .global pcpu_areas_size
+    .set pcpu_areas_size, AREA_SIZE * AREA_COUNT
 
     .section .note.GNU-stack, "", %progbits

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The hypervisor's own translation: every mapped address is its own (VA = PA), four levels of 4-KiB
-// tables, 48 bits. Text may be executed, nothing that may be written may. mmu_early runs on the boot
-// pcpu with the MMU off; the others add to the live tables, still on the boot pcpu alone, so there is
-// no lock: entries only ever go from absent to present. The tables are part of the image.
+// tables, 48 bits. Text may be executed, nothing that may be written may. mmu_early runs on the
+// boot pcpu with the MMU off; the others add to the live tables, still on the boot pcpu alone, so
+// there is no lock: entries only ever go from absent to present. The tables are part of the image.
 #include "arch_cpu.h"
 #include "link.h"
 #include "lib/panic.h"
@@ -31,9 +31,9 @@
 #define ATTR_DATA (ATTR_COMMON | PTE_INNER_SHAREABLE | PTE_NO_EXECUTE)
 #define ATTR_DEVICE (ATTR_COMMON | PTE_DEVICE | PTE_NO_EXECUTE)
 
-// Enough for an image, a device tree and devices each in a place of its own, and RAM in a dozen banks
-// that begin and end at odd places.
-#define TABLES_MAX 48u
+// Enough for an image, a device tree and devices each in a place of its own, and RAM in a dozen
+// banks that begin and end at odd places.
+#define TABLES_MAX 24u
 
 // head.S puts the first one into TTBR0_EL2.
 uint64_t mmu_tables[TABLES_MAX][TABLE_ENTRIES] __attribute__((aligned(4096)));
@@ -133,7 +133,8 @@ struct range arch_image(void)
     return (struct range){(uint64_t)image_base, end - (uint64_t)image_base};
 }
 
-// Maps RAM from start to end without what r covers; the caller sees to the rest.
+// Returns where to go on from start: behind the hole when start is in it. Otherwise lowers *stop to
+// where the hole begins.
 static uint64_t skip_hole(const struct range *r, uint64_t start, uint64_t *stop)
 {
     uint64_t hole = r->base & ~(PAGE_SIZE - 1);

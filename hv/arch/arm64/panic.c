@@ -98,7 +98,8 @@ static void say_backtrace(uint64_t fp)
     unsigned n = backtrace_walk(fp, low, high, frames, FRAMES_MAX);
 
     for (unsigned i = 0; i < n; i++) {
-        // A return address may be the first byte of the next function, when the call does not return.
+        // A return address may be the first byte of the next function, when the call does not
+        // return.
         say_address("    ", frames[i] - 4);
     }
 }
