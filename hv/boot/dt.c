@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Reading the firmware's device tree. Called by the rest of boot/, boot pcpu only, no lock, no
+// allocation. Pure: also built on the host, where it is fed broken trees.
+#include "boot/dt.h"
+
+#include <libfdt.h>
+
+#include "boot/rangeset.h"
+#include "lib/string.h"
+
+bool dt_check(const void *fdt, size_t size, const char **why)
+{
+    int depth = 0;
+    int node = 0;
+    int error = fdt_check_full(fdt, size);
+
+    if (error) {
+        *why = fdt_strerror(error);
+        return false;
+    }
+    while ((node = fdt_next_node(fdt, node, &depth)) >= 0 && depth >= 0) {
+        if (depth >= DT_DEPTH_MAX) {
+            *why = "nodes nested too deeply";
+            return false;
+        }
+    }
+    return true;
+}
+
+uint32_t dt_cell(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+uint64_t dt_number(const uint8_t *p, unsigned cells)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < cells; i++) {
+        value = value << 32 | dt_cell(p + 4 * i);
+    }
+    return value;
+}
+
+static void note_parent(struct dt_walk *w)
+{
+    uint32_t above = w->depth ? w->interrupt_parent[w->depth - 1] : 0;
+
+    w->interrupt_parent[w->depth] = dt_u32(w->fdt, dt_node(w), "interrupt-parent", above);
+}
+
+void dt_start(struct dt_walk *w, const void *fdt)
+{
+    w->fdt = fdt;
+    w->depth = 0;
+    w->node[0] = 0;
+    note_parent(w);
+}
+
+bool dt_next(struct dt_walk *w)
+{
+    int node = fdt_next_node(w->fdt, dt_node(w), &w->depth);
+
+    if (node < 0 || w->depth < 0 || w->depth >= DT_DEPTH_MAX) {
+        return false;
+    }
+    w->node[w->depth] = node;
+    note_parent(w);
+    return true;
+}
+
+bool dt_skip(struct dt_walk *w)
+{
+    int floor = w->depth;
+
+    while (dt_next(w)) {
+        if (w->depth <= floor) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const uint8_t *dt_bytes(const void *fdt, int node, const char *name, unsigned *size)
+{
+    int length;
+    const uint8_t *p = fdt_getprop(fdt, node, name, &length);
+
+    *size = p ? (unsigned)length : 0;
+    return p;
+}
+
+const char *dt_string(const void *fdt, int node, const char *name)
+{
+    int length;
+
+    return fdt_stringlist_get(fdt, node, name, 0, &length);
+}
+
+uint32_t dt_u32(const void *fdt, int node, const char *name, uint32_t otherwise)
+{
+    unsigned size;
+    const uint8_t *p = dt_bytes(fdt, node, name, &size);
+
+    return p && size == 4 ? dt_cell(p) : otherwise;
+}
+
+bool dt_has(const void *fdt, int node, const char *name)
+{
+    return fdt_getprop(fdt, node, name, NULL) != NULL;
+}
+
+bool dt_compatible(const void *fdt, int node, const char *name)
+{
+    return fdt_node_check_compatible(fdt, node, name) == 0;
+}
+
+bool dt_enabled(const void *fdt, int node)
+{
+    const char *status = dt_string(fdt, node, "status");
+
+    return !dt_has(fdt, node, "status") ||
+           (status && (strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0));
+}
+
+const char *dt_name(const void *fdt, int node, unsigned *length)
+{
+    const char *name = fdt_get_name(fdt, node, NULL);
+    const char *at;
+
+    if (!name) {
+        name = "";
+    }
+    at = strchr(name, '@');
+    *length = (unsigned)(at ? (size_t)(at - name) : strlen(name));
+    return name;
+}
+
+bool dt_named(const void *fdt, int node, const char *name)
+{
+    unsigned length;
+    const char *own = dt_name(fdt, node, &length);
+
+    return strlen(name) == length && strncmp(own, name, length) == 0;
+}
+
+bool dt_child_cells(const void *fdt, int node, unsigned *address, unsigned *size)
+{
+    // Devicetree Specification 2.3.5: without the properties, two and one.
+    *address = dt_u32(fdt, node, "#address-cells", 2);
+    *size = dt_u32(fdt, node, "#size-cells", 1);
+    return *address <= 3 && *size <= 3;
+}
+
+// Reads the low 64 bits of an address of up to three cells (the first of three is PCI's space
+// code).
+static uint64_t read_address(const uint8_t *p, unsigned cells)
+{
+    return cells == 3 ? dt_number(p + 4, 2) : dt_number(p, cells);
+}
+
+// One step up: from the children of bus to the children of above.
+static bool translate_step(const void *fdt, int bus, int above, struct range *r)
+{
+    unsigned size, child, length, parent, unused;
+    const uint8_t *p = dt_bytes(fdt, bus, "ranges", &size);
+
+    if (!p || !dt_child_cells(fdt, bus, &child, &length) ||
+        !dt_child_cells(fdt, above, &parent, &unused) || length > 2) {
+        return false;
+    }
+    if (size == 0) {
+        return true;
+    }
+    unsigned entry = 4 * (child + parent + length);
+
+    for (unsigned at = 0; entry && at + entry <= size; at += entry) {
+        struct range from = {read_address(p + at, child),
+                             dt_number(p + at + 4 * (child + parent), length)};
+        uint64_t to = read_address(p + at + 4 * child, parent);
+
+        if (r->base >= from.base && r->base - from.base < from.size &&
+            from.size - (r->base - from.base) >= r->size) {
+            r->base = to + (r->base - from.base);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool dt_translate(const struct dt_walk *w, int depth, struct range *r)
+{
+    for (int i = depth; i > 0; i--) {
+        if (!translate_step(w->fdt, w->node[i], w->node[i - 1], r)) {
+            return false;
+        }
+    }
+    // Nothing on the machine is at or above 2^56; a wrapping range never gets further than here.
+    return r->size && r->base < 1ull << 56 && r->size <= (1ull << 56) - r->base;
+}
+
+bool dt_reg(const struct dt_walk *w, unsigned index, struct range *out)
+{
+    unsigned size, address, length;
+    const uint8_t *p = dt_bytes(w->fdt, dt_node(w), "reg", &size);
+
+    if (!p || w->depth == 0 ||
+        !dt_child_cells(w->fdt, w->node[w->depth - 1], &address, &length) || length == 0 ||
+        length > 2) {
+        return false;
+    }
+    unsigned entry = 4 * (address + length);
+
+    if (index >= size / entry) {
+        return false;
+    }
+    out->base = read_address(p + index * entry, address);
+    out->size = dt_number(p + index * entry + 4 * address, length);
+    return dt_translate(w, w->depth - 1, out);
+}

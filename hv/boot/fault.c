@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The words for what keeps the machine from starting. Called by all of boot/, boot pcpu only, no
+// lock; costs nobody anything (the text is the caller's).
+#include "boot/fault.h"
+
+#include "lib/printf.h"
+
+bool fault_say(struct fault *f, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vformat(f->text, sizeof(f->text), fmt, ap);
+    va_end(ap);
+    return false;
+}
