@@ -8,6 +8,9 @@
 
 void arch_console_init(const struct machine *m)
 {
+    if (!m->uart.size) {
+        return;
+    }
     mmu_map_device(m->uart);
     pl011_init(m->uart.base);
 }
