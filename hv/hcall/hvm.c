@@ -6,58 +6,62 @@
 #include "lib/errno.h"
 
 enum param_access {
-    PARAM_NONE,    // not offered
-    PARAM_TOOLS,   // the manager alone reads and writes it
-    PARAM_SHOWN,   // the guest reads it
-    PARAM_SHARED,  // the guest reads and writes it
+    PARAM_TOOLS = 1, // the manager alone reads and writes it
+    PARAM_SHOWN,     // the guest reads it
+    PARAM_SHARED,    // the guest reads and writes it
 };
 
-static const uint8_t param_access[DOMAIN_HVM_PARAMS] = {
-    [HVM_PARAM_CALLBACK_IRQ] = PARAM_SHARED,
-    [HVM_PARAM_STORE_PFN] = PARAM_SHOWN,
-    [HVM_PARAM_STORE_EVTCHN] = PARAM_SHOWN,
-    [HVM_PARAM_CONSOLE_PFN] = PARAM_SHOWN,
-    [HVM_PARAM_CONSOLE_EVTCHN] = PARAM_SHOWN,
-    [HVM_PARAM_PAGING_RING_PFN] = PARAM_TOOLS,
-    [HVM_PARAM_MONITOR_RING_PFN] = PARAM_TOOLS,
-    [HVM_PARAM_SHARING_RING_PFN] = PARAM_TOOLS,
+// The parameters that are offered, in the order of domain.hvm_param.
+static const struct {
+    uint8_t index;  // HVM_PARAM_*
+    uint8_t access; // enum param_access
+} params[] = {
+    {HVM_PARAM_CALLBACK_IRQ, PARAM_SHARED},    {HVM_PARAM_STORE_PFN, PARAM_SHOWN},
+    {HVM_PARAM_STORE_EVTCHN, PARAM_SHOWN},     {HVM_PARAM_CONSOLE_PFN, PARAM_SHOWN},
+    {HVM_PARAM_CONSOLE_EVTCHN, PARAM_SHOWN},   {HVM_PARAM_PAGING_RING_PFN, PARAM_TOOLS},
+    {HVM_PARAM_MONITOR_RING_PFN, PARAM_TOOLS}, {HVM_PARAM_SHARING_RING_PFN, PARAM_TOOLS},
 };
 
-// 0, -E_INVAL when the parameter is not offered, -E_PERM when the caller has no business with it.
-static long param_check(const struct hcall *h, uint32_t index, enum param_access least)
+_Static_assert(ARRAY_COUNT(params) == DOMAIN_HVM_PARAMS, "each has its place in the domain");
+
+// Where the parameter is kept, when the caller may have it: -E_INVAL when it is not offered, -E_PERM
+// when it is the caller's own and its access is below least.
+static long param_place(const struct hcall *h, uint32_t index, enum param_access least)
 {
-    uint8_t access = index < DOMAIN_HVM_PARAMS ? param_access[index] : PARAM_NONE;
-
-    if (access == PARAM_NONE) {
-        return -E_INVAL;
+    for (unsigned i = 0; i < ARRAY_COUNT(params); i++) {
+        if (params[i].index == index) {
+            return h->target == h->caller && params[i].access < least ? -E_PERM : (long)i;
+        }
     }
-    return h->target == h->caller && access < least ? -E_PERM : 0;
+    return -E_INVAL;
 }
 
 static long op_set_param(struct hcall *h)
 {
     const struct xen_hvm_param *a = (void *)h->in.bytes;
-    long rc = param_check(h, a->index, PARAM_SHARED);
+    long place = param_place(h, a->index, PARAM_SHARED);
 
-    if (rc == 0) {
-        spin_lock(&h->target->lock);
-        h->target->hvm_param[a->index] = a->value;
-        spin_unlock(&h->target->lock);
+    if (place < 0) {
+        return place;
     }
-    return rc;
+    spin_lock(&h->target->lock);
+    h->target->hvm_param[place] = a->value;
+    spin_unlock(&h->target->lock);
+    return 0;
 }
 
 static long op_get_param(struct hcall *h)
 {
     struct xen_hvm_param *a = (void *)h->in.bytes;
-    long rc = param_check(h, a->index, PARAM_SHOWN);
+    long place = param_place(h, a->index, PARAM_SHOWN);
 
-    if (rc == 0) {
-        spin_lock(&h->target->lock);
-        a->value = h->target->hvm_param[a->index];
-        spin_unlock(&h->target->lock);
+    if (place < 0) {
+        return place;
     }
-    return rc;
+    spin_lock(&h->target->lock);
+    a->value = h->target->hvm_param[place];
+    spin_unlock(&h->target->lock);
+    return 0;
 }
 
 static const struct hcall_row hvm_rows[] = {

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The wall clock of a fief (wallclock.h). Called by the settime hypercall, by the birth of a domain and by
+// settimeoffset; takes fief.lock for the few words that change, charges nothing. The words in
+// shared_info are a sequence lock for the guest: odd version means being written (Xen public header xen.h).
+#include "core/wallclock.h"
+
+#include <stdatomic.h>
+
+#include "abi/xen.h"
+#include "lib/errno.h"
+#include "port/mem.h"
+
+#define NS_PER_SECOND 1000000000ull
+
+static void show_locked(struct fief *f, struct domain *d)
+{
+    struct shared_info *info;
+    uint64_t seconds = (uint64_t)(f->wall_seconds + d->time_offset);
+
+    if (d->shared_info.n == 0) {
+        return;
+    }
+    info = frame_ptr(d->shared_info);
+    info->wc_version |= 1;
+    atomic_thread_fence(memory_order_seq_cst);
+    info->wc_sec = (uint32_t)seconds;
+    info->wc_sec_hi = (uint32_t)(seconds >> 32);
+    info->wc_nsec = f->wall_nanoseconds;
+    atomic_thread_fence(memory_order_seq_cst);
+    info->wc_version++;
+}
+
+void wallclock_show(struct domain *d)
+{
+    spin_lock(&d->fief->lock);
+    show_locked(d->fief, d);
+    spin_unlock(&d->fief->lock);
+}
+
+int wallclock_set(struct fief *f, uint64_t seconds, uint32_t nanoseconds, uint64_t system_ns)
+{
+    uint64_t up_seconds = system_ns / NS_PER_SECOND;
+    uint64_t up_ns = system_ns % NS_PER_SECOND;
+
+    if (nanoseconds >= NS_PER_SECOND || seconds <= up_seconds || seconds > INT64_MAX) {
+        return -E_INVAL;
+    }
+    spin_lock(&f->lock);
+    f->wall_seconds = (int64_t)(seconds - up_seconds) - (nanoseconds < up_ns ? 1 : 0);
+    f->wall_nanoseconds = (uint32_t)((nanoseconds + NS_PER_SECOND - up_ns) % NS_PER_SECOND);
+    f->wall_version++;
+    spin_unlock(&f->lock);
+    for (struct domain *d = fief_next(f, 0); d; d = fief_next(f, d->domid + 1u)) {
+        if (domain_alive(d)) {
+            wallclock_show(d);
+        }
+    }
+    return 0;
+}
