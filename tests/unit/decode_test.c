@@ -124,6 +124,16 @@ static void loads_extend(void **state)
     assert_true(decode_load(&whole, 0x8122334455667788ull) == 0x8122334455667788ull);
 }
 
+static void stores_are_cut(void **state)
+{
+    struct trap byte = {.size = 1, .write = true};
+    struct trap whole = {.size = 8, .write = true};
+
+    (void)state;
+    assert_true(decode_store(&byte, 0x1234) == 0x34);
+    assert_true(decode_store(&whole, 0x8122334455667788ull) == 0x8122334455667788ull);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +146,7 @@ int main(void)
         cmocka_unit_test(every_other_class_is_unknown),
         cmocka_unit_test(instruction_length),
         cmocka_unit_test(loads_extend),
+        cmocka_unit_test(stores_are_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,7 @@ struct gic_vcpu {
 };
 
 struct arch_vcpu {
-    // entry.S knows the offsets of these three (entry.h).
+    // entry.S knows the offsets of these three (offsets.c).
     uint64_t x[31];
     uint64_t pc;
     uint64_t spsr;

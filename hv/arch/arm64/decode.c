@@ -45,6 +45,7 @@ static void decode_hvc(struct trap *t, uint32_t iss)
 {
     uint32_t immediate = iss & ISS_IMMEDIATE_MASK;
 
+    t->after = true;
     if (immediate == HVC_XEN) {
         t->kind = TRAP_HYPERCALL;
     } else if (immediate == HVC_FIRMWARE) {
@@ -127,4 +128,11 @@ uint64_t decode_load(const struct trap *t, uint64_t data)
         value = (uint64_t)((int64_t)(data << unused) >> unused);
     }
     return t->wide ? value : value & 0xffffffffu;
+}
+
+uint64_t decode_store(const struct trap *t, uint64_t value)
+{
+    unsigned unused = 64u - 8u * t->size;
+
+    return value << unused >> unused;
 }

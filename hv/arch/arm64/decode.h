@@ -34,6 +34,7 @@ struct trap {
     uint8_t reg;    // general register 0..30 or TRAP_NO_REGISTER
     bool write;     // to memory or to the system register
     bool walk;      // the fault was met while walking the first stage's tables
+    bool after;     // the program counter points behind the instruction (HVC)
     bool sign;      // the value loaded is sign-extended
     bool wide;      // ... to 64 bits, else to 32
     uint32_t sysreg; // SYSREG()
@@ -48,5 +49,7 @@ struct trap decode_trap(uint64_t esr);
 
 // The value that a load leaves in its register: data as the device gave it, in the low bytes.
 uint64_t decode_load(const struct trap *t, uint64_t data);
+// The value that a store hands to the device, of the register's contents.
+uint64_t decode_store(const struct trap *t, uint64_t value);
 
 #endif

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Exceptions from a guest, by kind, to the calls of port/up.h. Called by entry.S with interrupts
+// masked and no lock held; takes none. Allocates nothing.
+#include "trap.h"
+
+#include "drv/sysreg.h"
+#include "port/guest_walk.h"
+#include "port/up.h"
+#include "port/vcpu.h"
+#include "walk.h"
+
+#define SPSR_AARCH32 (1ull << 4)
+#define SPSR_BTYPE (3ull << 10)
+#define SPSR_STEP (1ull << 21)
+#define HPFAR_PAGE_MASK 0xfffffffffff0ull // FIPA, bits 43:4, is address bits 51:12
+#define HPFAR_SHIFT 8
+#define HCR_VSE (1ull << 8)
+
+typedef void trap_handler(struct arch_vcpu *a, const struct trap *t);
+
+void trap_skip(struct arch_vcpu *a, const struct trap *t)
+{
+    a->pc += t->length;
+    if ((a->spsr & SPSR_AARCH32) == 0) {
+        a->spsr &= ~(SPSR_BTYPE | SPSR_STEP);
+    }
+}
+
+static void trap_unknown(struct arch_vcpu *a, const struct trap *t)
+{
+    a->pc -= t->after ? t->length : 0u;
+    up_odd_access(a, "instruction or exception", a->esr);
+    arch_inject_undefined(a);
+}
+
+static void trap_hypercall(struct arch_vcpu *a, const struct trap *t)
+{
+    (void)t;
+    up_hypercall(a);
+}
+
+static void trap_hvc(struct arch_vcpu *a, const struct trap *t)
+{
+    (void)t;
+    up_firmware_call(a);
+}
+
+static void trap_smc(struct arch_vcpu *a, const struct trap *t)
+{
+    trap_skip(a, t);
+    up_firmware_call(a);
+}
+
+static void trap_wait(struct arch_vcpu *a, const struct trap *t)
+{
+    trap_skip(a, t);
+    up_wait(a);
+}
+
+static void trap_yield(struct arch_vcpu *a, const struct trap *t)
+{
+    trap_skip(a, t);
+    up_yield(a);
+}
+
+// Guest-physical address of a fault. False: the guest's own tables have changed meanwhile, so the
+// access is to be made again.
+static bool trap_address(const struct arch_vcpu *a, const struct trap *t, gpa_t *out)
+{
+    uint64_t page = (sysreg_read(hpfar_el2) & HPFAR_PAGE_MASK) << HPFAR_SHIFT;
+
+    if (t->walk) {
+        *out = (gpa_t){page};
+        return true;
+    }
+    if (t->fault == FAULT_TRANSLATION) {
+        *out = (gpa_t){page | (a->far & (PAGE_SIZE - 1))};
+        return true;
+    }
+    // Arm ARM D17.2.64: HPFAR_EL2 is unknown after a permission fault.
+    return walk_stage1((gva_t){a->far}, WALK_READ, out) == 0;
+}
+
+static bool trap_mmio(struct arch_vcpu *a, const struct trap *t, gpa_t addr)
+{
+    uint64_t value = 0;
+
+    if (t->size == 0) {
+        return false;
+    }
+    if (t->write && t->reg != TRAP_NO_REGISTER) {
+        value = decode_store(t, a->x[t->reg]);
+    }
+    if (!up_mmio(a, addr, t->size, t->write, &value)) {
+        return false;
+    }
+    if (!t->write && t->reg != TRAP_NO_REGISTER) {
+        a->x[t->reg] = decode_load(t, value);
+    }
+    trap_skip(a, t);
+    return true;
+}
+
+static void trap_data(struct arch_vcpu *a, const struct trap *t)
+{
+    gpa_t addr;
+
+    a->far = sysreg_read(far_el2);
+    if (t->fault == FAULT_OTHER) {
+        arch_inject_abort(a);
+        return;
+    }
+    if (!trap_address(a, t, &addr) || trap_mmio(a, t, addr)) {
+        return;
+    }
+    if (!up_fault(a, addr, t->write)) {
+        up_odd_access(a, "address where nothing is", addr.n);
+        arch_inject_abort(a);
+    }
+}
+
+static void trap_fetch(struct arch_vcpu *a, const struct trap *t)
+{
+    gpa_t addr;
+
+    a->far = sysreg_read(far_el2);
+    // What may not be executed stays so; trying again would not end.
+    if (t->fault == FAULT_OTHER || (t->fault == FAULT_PERMISSION && !t->walk)) {
+        arch_inject_abort(a);
+        return;
+    }
+    if (trap_address(a, t, &addr) && !up_fault(a, addr, false)) {
+        up_odd_access(a, "instruction fetch where nothing is", addr.n);
+        arch_inject_abort(a);
+    }
+}
+
+static trap_handler *const trap_handlers[] = {
+    [TRAP_UNKNOWN] = trap_unknown, [TRAP_HYPERCALL] = trap_hypercall, [TRAP_HVC] = trap_hvc,
+    [TRAP_SMC] = trap_smc,         [TRAP_SYSREG] = sysreg_access,     [TRAP_WAIT] = trap_wait,
+    [TRAP_YIELD] = trap_yield,     [TRAP_DATA] = trap_data,           [TRAP_FETCH] = trap_fetch,
+};
+
+struct arch_vcpu *trap_sync(struct arch_vcpu *a)
+{
+    struct trap t;
+
+    a->esr = sysreg_read(esr_el2);
+    t = decode_trap(a->esr);
+    up_enter(a);
+    trap_handlers[t.kind](a, &t);
+    return up_leave();
+}
+
+struct arch_vcpu *trap_irq(struct arch_vcpu *a)
+{
+    up_enter(a);
+    arch_cpu_poll();
+    return up_leave();
+}
+
+// The machine says that something it did for this guest went wrong: the guest is told.
+struct arch_vcpu *trap_serror(struct arch_vcpu *a)
+{
+    uint64_t syndrome = sysreg_read(esr_el2);
+
+    up_enter(a);
+    up_odd_access(a, "system error", syndrome);
+    sysreg_write(hcr_el2, sysreg_read(hcr_el2) | HCR_VSE);
+    return up_leave();
+}
