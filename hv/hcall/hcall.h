@@ -36,6 +36,8 @@ enum hcall_form {
     FORM_ARRAY,   // reg[0] sub-operation, reg[1] address of an array, reg[2] its length (grant_table_op)
     FORM_STRUCT,  // reg[0] is the address of a structure that begins with command and version
     FORM_REGS,    // reg[0] is the sub-operation, the rest is the row's own business
+    FORM_EXTENTS, // as FORM_COMMAND, and bits 6.. of reg[0] say how many extents are done (memory_op)
+    HCALL_FORMS
 };
 
 enum hcall_right { // what the caller must have
@@ -54,6 +56,8 @@ enum hcall_relation { // whom the argument's domid may name
     TARGET_SELF_OR_BELOW,
     TARGET_PEER,  // anybody that the caller can name (itself included); the handler decides
     TARGET_ANY,   // resolved if it exists, null otherwise: the handler decides
+    TARGET_RELATION = 0x7f,
+    TARGET_DYING = 0x80, // with one of the above: a dying domain will do; else it does not exist
 };
 
 enum hcall_direction { DIR_IN = 1, DIR_OUT = 2, DIR_INOUT = 3, DIR_NONE = 0 };
@@ -64,7 +68,7 @@ struct hcall_row {
     uint16_t size;         // of the argument structure, bytes
     uint8_t direction;     // enum hcall_direction
     uint8_t right;         // enum hcall_right
-    uint8_t relation;      // enum hcall_relation
+    uint8_t relation;      // enum hcall_relation, perhaps with TARGET_DYING
     uint8_t target_at;     // offset of the 16-bit domid in the structure
     uint16_t work;         // worst case of one leg, in thousands of instructions
     uint16_t charge;       // worst case of one leg, in frames
@@ -78,9 +82,9 @@ struct hcall_family {
     const struct hcall_row *row; // by sub-operation; a row without a call does not exist
 };
 
-// All families by hypercall number (table.c). Rows stand in the families' own files.
+// All families by hypercall number, null where there is none (table.c). Rows stand in the families' own files.
 #define HCALL_NUMBERS 56u
-extern const struct hcall_family hcall_families[HCALL_NUMBERS];
+extern const struct hcall_family *const hcall_families[HCALL_NUMBERS];
 extern const struct hcall_family domctl_family, sysctl_family, memory_family, evtchn_family,
     gnttab_family, version_family, console_family, sched_family, vcpu_family, hvm_family,
     physdev_family, platform_family, xsm_family, vm_assist_family, hypfs_family, multicall_family;
@@ -108,6 +112,7 @@ struct guest_out {
     } part[2];
 };
 int guest_out_pin(struct hcall *h, struct guest_out *o, guest_ptr_t dst, size_t n) MUST_CHECK;
+void guest_out_read(const struct guest_out *o, void *dst);  // what stands there, n bytes
 void guest_out_write(struct guest_out *o, const void *src); // n bytes, cannot fail
 void guest_out_unpin(struct guest_out *o);
 

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The way of one hypercall: family by number, row by sub-operation, right, argument, target, call,
+// result. Called by the architecture (up_hypercall) and by multicall. Takes no lock of its own and
+// charges nothing; what a row may cost stands in the row.
+#include "hcall/hcall.h"
+
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "port/timer.h"
+#include "port/up.h"
+
+// Xen ABI, arm64 (public header arch-arm.h): number in x16, arguments in x0.., result in x0.
+#define REG_NUMBER 16u
+#define REG_RESULT 0u
+
+#define MEMOP_EXTENT_SHIFT 6u // memory_op: sub-operation in bits 0..5 (Xen public header memory.h)
+
+#define LEG_PARTS 2000u // a leg lasts a 2000th of a second when it is long
+
+// When the pcpu's leg first asked whether it is long, in ticks; 0: has not asked yet. Only its own pcpu
+// touches an entry.
+static uint64_t leg_begun[PCPU_MAX];
+
+struct struct_head {
+    uint32_t command;
+    uint32_t version;
+};
+
+void up_hypercall(struct arch_vcpu *a)
+{
+    struct hcall h;
+    long result;
+
+    h.vcpu = vcpu_of_arch(a);
+    h.caller = h.vcpu->domain;
+    for (unsigned i = 0; i < ARRAY_COUNT(h.reg); i++) {
+        h.reg[i] = arch_reg(a, i);
+    }
+    leg_begun[arch_cpu_id()] = 0;
+    result = hcall_dispatch(&h, arch_reg(a, REG_NUMBER));
+    if (result != HCALL_AGAIN) {
+        arch_set_reg(a, REG_RESULT, (uint64_t)result);
+        return;
+    }
+    for (unsigned i = 0; i < ARRAY_COUNT(h.reg); i++) {
+        arch_set_reg(a, i, h.reg[i]);
+    }
+    arch_retry(a);
+}
+
+bool hcall_preempt(void)
+{
+    uint64_t *begun = &leg_begun[arch_cpu_id()];
+    uint64_t now = time_counter();
+
+    if (pcpu_this()->kicked) {
+        return true;
+    }
+    if (*begun == 0) {
+        *begun = now;
+        return false;
+    }
+    return (now - *begun) * LEG_PARTS > time_frequency();
+}
+
+bool hcall_has_right(const struct domain *d, enum hcall_right right)
+{
+    switch (right) {
+    case RIGHT_NONE:
+        return true;
+    case RIGHT_BUILD:
+    case RIGHT_RUN:
+    case RIGHT_OBSERVE:
+        return d->is_manager;
+    case RIGHT_MACHINE:
+        return (d->holdings & HOLDS_POWER) != 0;
+    case RIGHT_CONSOLE:
+        return (d->holdings & HOLDS_CONSOLE) != 0;
+    }
+    return false;
+}
+
+// Resolves the row's domid. What the caller cannot name does not exist (-E_SRCH).
+static long target_find(struct hcall *h, const struct hcall_row *row)
+{
+    unsigned relation = row->relation & TARGET_RELATION;
+    struct domain *t;
+    uint16_t domid;
+    bool below;
+
+    memcpy(&domid, &h->in.bytes[row->target_at], sizeof(domid));
+    t = fief_resolve(h->caller, domid);
+    h->target = t;
+    if (relation == TARGET_ANY) {
+        return 0;
+    }
+    if (!t || !(domain_alive(t) || (row->relation & TARGET_DYING))) {
+        return -E_SRCH;
+    }
+    // A manager lives in the namespace of the fief that it manages (rule 9).
+    below = h->caller->is_manager && t != h->caller && t->fief == h->caller->fief;
+    switch (relation) {
+    case TARGET_SELF:
+        return t == h->caller ? 0 : -E_PERM;
+    case TARGET_BELOW:
+        return below ? 0 : t == h->caller ? -E_INVAL : -E_PERM;
+    case TARGET_SELF_OR_BELOW:
+        return below || t == h->caller ? 0 : -E_PERM;
+    default:
+        return 0;
+    }
+}
+
+static long call_with_target(struct hcall *h, const struct hcall_row *row)
+{
+    if (row->relation != TARGET_NONE) {
+        long error = target_find(h, row);
+
+        if (error) {
+            return error;
+        }
+    }
+    return row->call(h);
+}
+
+// A row with an output: its place is found and pinned first, so that nothing can fail after the call.
+static long call_with_output(struct hcall *h, const struct hcall_row *row)
+{
+    struct guest_out out;
+    long result = guest_out_pin(h, &out, h->user, row->size);
+
+    if (result) {
+        return result;
+    }
+    if (row->direction & DIR_IN) {
+        guest_out_read(&out, h->in.bytes);
+    } else {
+        memset(h->in.bytes, 0, row->size);
+    }
+    result = call_with_target(h, row);
+    // A call that continues keeps its progress in the argument, where the next leg finds it.
+    if (result >= 0 || (result == HCALL_AGAIN && row->direction == DIR_INOUT)) {
+        guest_out_write(&out, h->in.bytes);
+    }
+    guest_out_unpin(&out);
+    return result;
+}
+
+// The right has been checked; the argument structure is at user.
+static long call_with_argument(struct hcall *h, const struct hcall_row *row, uint64_t user)
+{
+    h->user = guest_ptr(user);
+    if (row->direction & DIR_OUT) {
+        return call_with_output(h, row);
+    }
+    if ((row->direction & DIR_IN) && copy_from_guest(h, h->in.bytes, h->user, row->size)) {
+        return -E_FAULT;
+    }
+    return call_with_target(h, row);
+}
+
+// The row of a sub-operation. Null: it does not exist.
+static const struct hcall_row *row_find(const struct hcall_family *f, uint64_t command)
+{
+    const struct hcall_row *row;
+
+    if (command >= f->rows) {
+        return NULL;
+    }
+    row = &f->row[command];
+    return row->call ? row : NULL;
+}
+
+// The caller passes 32 bits, as the C prototypes of these hypercalls have it.
+static const struct hcall_row *row_of_register(const struct hcall_family *f, const struct hcall *h)
+{
+    return row_find(f, (uint32_t)h->reg[0]);
+}
+
+static long call_row(struct hcall *h, const struct hcall_row *row, uint64_t user)
+{
+    if (!row) {
+        return -E_NOSYS;
+    }
+    if (row->right != RIGHT_NONE && !hcall_has_right(h->caller, row->right)) {
+        return -E_PERM;
+    }
+    return row->size ? call_with_argument(h, row, user) : row->call(h);
+}
+
+static long call_by_registers(struct hcall *h, const struct hcall_row *row)
+{
+    if (!row) {
+        return -E_NOSYS;
+    }
+    if (row->right != RIGHT_NONE && !hcall_has_right(h->caller, row->right)) {
+        return -E_PERM;
+    }
+    return row->call(h);
+}
+
+static long dispatch_plain(struct hcall *h, const struct hcall_family *f)
+{
+    return call_by_registers(h, row_find(f, 0));
+}
+
+static long dispatch_registers(struct hcall *h, const struct hcall_family *f)
+{
+    return call_by_registers(h, row_of_register(f, h));
+}
+
+static long dispatch_command(struct hcall *h, const struct hcall_family *f)
+{
+    return call_row(h, row_of_register(f, h), h->reg[1]);
+}
+
+static long dispatch_extents(struct hcall *h, const struct hcall_family *f)
+{
+    return call_row(h, row_find(f, h->reg[0] & ((1u << MEMOP_EXTENT_SHIFT) - 1)), h->reg[1]);
+}
+
+static long dispatch_struct(struct hcall *h, const struct hcall_family *f)
+{
+    struct struct_head head;
+
+    if (copy_from_guest(h, &head, guest_ptr(h->reg[0]), sizeof(head))) {
+        return -E_FAULT;
+    }
+    if (head.version != f->version) {
+        return -E_ACCES;
+    }
+    return call_row(h, row_find(f, head.command), h->reg[0]);
+}
+
+static long (*const dispatchers[HCALL_FORMS])(struct hcall *, const struct hcall_family *) = {
+    [FORM_PLAIN] = dispatch_plain,      [FORM_COMMAND] = dispatch_command,
+    [FORM_ARRAY] = dispatch_registers,  [FORM_STRUCT] = dispatch_struct,
+    [FORM_REGS] = dispatch_registers,   [FORM_EXTENTS] = dispatch_extents,
+};
+
+long hcall_dispatch(struct hcall *h, uint64_t number)
+{
+    const struct hcall_family *f = number < HCALL_NUMBERS ? hcall_families[number] : NULL;
+
+    return f ? dispatchers[f->form](h, f) : -E_NOSYS;
+}
