@@ -7,7 +7,6 @@
 #include "link.h"
 #include "lib/panic.h"
 #include "pcpu.h"
-#include "trap.h"
 
 #define TABLE_ENTRIES 512u
 #define LEAF_LEVEL 3u

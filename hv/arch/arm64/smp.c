@@ -13,7 +13,6 @@
 #include "port/timer.h"
 #include "port/up.h"
 #include "psci.h"
-#include "trap.h"
 
 #define START_PATIENCE_NS 1000000000ull
 
