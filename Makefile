@@ -26,7 +26,7 @@ all: $(FIEF)
 check: layers
 
 .PHONY: layers
-layers:
+layers: | $(BUILD)/include/xen $(LIBFDT_A)
 	@tools/layers.py --cc "$(CROSS_COMPILE)gcc" --cflags "$(HV_CPPFLAGS)"
 
 clean:

@@ -40,9 +40,9 @@ def boot_and_look(bed, cpu, smp, memory, dom0):
     return machine
 
 
-@test()
+@test(xen='Xen finds no aligned room for dom0 beside the modules')
 def cortex_a57_1_cpu_512_mib(bed):
-    boot_and_look(bed, 'cortex-a57', 1, 512, 192)
+    boot_and_look(bed, 'cortex-a57', 1, 512, 256)
 
 
 @test()

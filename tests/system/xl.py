@@ -109,7 +109,7 @@ def create_with_console(bed):
 def pause_stops_the_guest(bed):
     machine = bed.machine
     create_and_boot(machine, 'guest')
-    machine.guest_run('(while :; do :; done) &')
+    machine.guest_run('(while :; do :; done) & true')
     machine.leave()
     machine.ok('xl pause guest')
     first = rows(machine)['guest']
