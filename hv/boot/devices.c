@@ -10,7 +10,6 @@
 
 #define SPI_FIRST 32u
 #define SPI_END 1020u
-#define FLAG_EDGE 3u // rising or falling; 4 and 8 are levels
 
 struct scan {
     struct devices *d;
@@ -35,7 +34,8 @@ static bool add_mmio(struct scan *s, struct range r)
     return true;
 }
 
-// A specifier of the GIC's: type, number, flags; private interrupts are nobody's to pass on.
+// A specifier of the GIC's: type, number, flags. Private interrupts are nobody's to pass on; edge
+// or level is what dom0 configures, from the same tree.
 static void add_interrupt(struct scan *s, const uint8_t *p)
 {
     uint32_t number = dt_cell(p + 4);
@@ -44,9 +44,6 @@ static void add_interrupt(struct scan *s, const uint8_t *p)
         return;
     }
     bitmap_set(s->d->spi, number + SPI_FIRST);
-    if (dt_cell(p + 8) & FLAG_EDGE) {
-        bitmap_set(s->d->edge, number + SPI_FIRST);
-    }
 }
 
 // How long a reference to an interrupt parent is: cells of its unit address and of a specifier.
@@ -176,7 +173,6 @@ static bool keep_own(struct devices *d, const struct machine *m)
         ok = ok && rangeset_remove(&d->mmio, m->bank[i]);
     }
     bitmap_clear(d->spi, m->uart_irq);
-    bitmap_clear(d->edge, m->uart_irq);
     return ok;
 }
 

@@ -255,6 +255,24 @@ static int console_node(const void *fdt)
                                                           : strlen(path)));
 }
 
+// Where a message goes when the tree is no good: the node that stdout-path names, even when it does
+// not say that it is a PL011 (there is nothing to lose any more), or else the first that does.
+static struct range guess_uart(const void *fdt, int console)
+{
+    struct range r = {0, 0};
+    struct dt_walk w;
+
+    for (dt_start(&w, fdt); dt_next(&w);) {
+        bool wanted = console >= 0 ? dt_node(&w) == console
+                                   : dt_compatible(fdt, dt_node(&w), "arm,pl011");
+
+        if (wanted && dt_reg(&w, 0, &r)) {
+            return r;
+        }
+    }
+    return (struct range){0, 0};
+}
+
 static bool read_reservations(struct found *s, const void *fdt)
 {
     for (int i = 0; i < fdt_num_mem_rsv(fdt); i++) {
@@ -327,6 +345,7 @@ bool machine_fdt_read(struct machine *m, const void *fdt, size_t size, paddr_t p
     m->cpu_count = 1;
     m->fdt = (struct range){place.n, fdt_totalsize(fdt)};
     s.console = console_node(fdt);
+    m->uart = guess_uart(fdt, s.console);
     dt_start(&w, fdt);
     while (dt_next(&w)) {
         if (!read_node(&s, &w)) {

@@ -14,7 +14,6 @@
 struct devices {
     struct rangeset mmio;    // page-aligned, below GUEST_ADDRESS_END, no RAM
     uint64_t spi[SPI_WORDS]; // bit i: INTID i is dom0's
-    uint64_t edge[SPI_WORDS]; // bit i: it is edge-triggered, else level
 };
 
 // True when the present node is copied into dom0's tree as it stands. False: it and all below it

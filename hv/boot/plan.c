@@ -73,6 +73,8 @@ static bool gather_chunks(struct work *w)
         ok = ok && rangeset_add(&w->chunks, range_shrink(m->bank[i], PAGE_SIZE));
     }
     w->ram = rangeset_size(&w->chunks);
+    // Frame number 0 means no frame.
+    ok = ok && rangeset_remove(&w->chunks, (struct range){0, PAGE_SIZE});
     ok = ok && rangeset_remove(&w->chunks, range_widen(w->in->hypervisor, PLAN_BLOCK));
     for (unsigned i = 0; i < m->reserved_count; i++) {
         ok = ok && rangeset_remove(&w->chunks, range_widen(m->reserved[i], PAGE_SIZE));

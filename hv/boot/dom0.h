@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The first domain: manager of the root fief, holder of the console, the power and the devices.
+#ifndef BOOT_DOM0_H
+#define BOOT_DOM0_H
+
+#include "boot/fault.h"
+#include "boot/modules.h"
+#include "boot/nodes.h"
+#include "boot/plan.h"
+
+struct dom0_order {
+    const void *host; // the host's device tree
+    const struct machine *machine;
+    const struct modules *modules;
+    const struct devices *devices;
+    const struct plan *plan;
+    unsigned vcpus; // 0: one for each pcpu
+};
+
+// Makes dom0 as planned and lets its first vcpu go, after ram_init(), with all pcpus running. False
+// with f filled when it does not fit the machine.
+bool dom0_start(const struct dom0_order *o, struct fault *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The order of start-up, on one page: boot_main() at the end, which head.S calls on the boot pcpu
+// with the image, the boot stack and the device tree mapped. No locks until arch_smp_start().
+#include "boot/main.h"
+
+#include "boot/cmdline.h"
+#include "boot/dom0.h"
+#include "boot/machine_fdt.h"
+#include "boot/ram.h"
+#include "core/console.h"
+#include "core/pcpu.h"
+#include "core/sched.h"
+#include "drv/sysreg.h"
+#include "hcall/info.h"
+#include "lib/panic.h"
+#include "port/up.h"
+
+#define VERSION "0.1"
+
+// Too large for the boot stack, all of it.
+static struct machine machine;
+static struct modules modules;
+static struct options options;
+static struct devices devices;
+static struct plan plan;
+static struct fault fault;
+
+static _Noreturn void give_up(void)
+{
+    printk(LOG_ERROR, "fief: cannot start: %s\n", fault.text);
+    machine_power_off();
+}
+
+static void require(bool done)
+{
+    if (!done) {
+        give_up();
+    }
+}
+
+// Before this there is no console; a tree that is no good may still say where one is.
+static void read_machine(uint64_t fdt)
+{
+    bool good = fdt ? machine_fdt_read(&machine, (const void *)fdt, DT_SIZE_MAX, (paddr_t){fdt},
+                                       sysreg_read(MPIDR_EL1), &fault)
+                    : fault_say(&fault, "no device tree: start with x0 = address of a flattened "
+                                "device tree");
+
+    arch_console_init(&machine);
+    console_init();
+    require(good);
+    arch_mmu_init(&machine);
+}
+
+static void greet(void)
+{
+    uint64_t ram = 0;
+
+    for (unsigned i = 0; i < machine.bank_count; i++) {
+        ram += machine.bank[i].size;
+    }
+    printk(LOG_INFO, "Fief " VERSION " on arm64, %u CPUs, %llu MiB\n", machine.cpu_count,
+           (unsigned long long)(ram >> 20));
+}
+
+// The console's levels begin with errors, which are always shown.
+static enum log_level log_level(enum console_level l)
+{
+    static const enum log_level levels[] = {
+        [LEVEL_NONE] = LOG_ERROR, [LEVEL_ERROR] = LOG_ERROR, [LEVEL_WARNING] = LOG_WARNING,
+        [LEVEL_INFO] = LOG_INFO,  [LEVEL_DEBUG] = LOG_DEBUG,
+    };
+
+    return levels[l];
+}
+
+static void read_options(const void *fdt)
+{
+    struct cmdline_note note;
+    const char *rest;
+
+    require(modules_read(&modules, fdt, &machine, &fault));
+    info_set_command_line(modules.own_args);
+    options_init(&options);
+    for (rest = modules.own_args; cmdline_next(&rest, &options, &note);) {
+        if (note.text[0]) {
+            printk(LOG_WARNING, "%s\n", note.text);
+        }
+    }
+    console_set_levels(log_level(options.loglvl.plain), log_level(options.guest_loglvl.limited));
+    panic_reboots = !options.noreboot;
+}
+
+static void plan_dom0(const void *fdt)
+{
+    struct plan_facts facts = {
+        .machine = &machine,
+        .devices = &devices.mmio,
+        .hypervisor = arch_image(),
+        .kernel = modules.kernel,
+        .ramdisk = modules.ramdisk,
+        .dom0_mem = options.dom0_mem,
+        .table_size = ram_table_size(&machine),
+    };
+
+    require(devices_read(&devices, fdt, &machine, &fault));
+    require(image_read(&facts.image, ram_ptr(modules.kernel.base), modules.kernel.size, &fault));
+    require(plan_make(&plan, &facts, &fault));
+    if (!modules.ramdisk.size) {
+        printk(LOG_WARNING, "no initramfs (a module in /chosen with compatible "
+               "\"multiboot,ramdisk\"): dom0 needs a root= on a disk, else give it one\n");
+    }
+}
+
+static void start_dom0(const void *fdt)
+{
+    const struct dom0_order order = {
+        .host = fdt,
+        .machine = &machine,
+        .modules = &modules,
+        .devices = &devices,
+        .plan = &plan,
+        .vcpus = options.dom0_max_vcpus,
+    };
+
+    require(dom0_start(&order, &fault));
+}
+
+void boot_main(uint64_t fdt)
+{
+    const void *tree = (const void *)fdt;
+    read_machine(fdt);
+    greet();
+    read_options(tree);
+    plan_dom0(tree);
+    ram_init(&machine, &plan, &modules);
+    pcpu_init();
+    sched_init();
+    irqchip_init(&machine);
+    time_init(&machine);
+    (void)arch_smp_start(&machine);
+    start_dom0(tree);
+    up_secondary();
+}

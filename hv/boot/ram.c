@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The first owners of the machine's RAM. Called by main.c and dom0.c on the boot pcpu, no lock.
+// What the hypervisor itself takes, image and frame table, is held by its own account.
+#include "boot/ram.h"
+
+#include "account/account.h"
+#include "core/fief.h"
+#include "lib/panic.h"
+#include "port/mem.h"
+
+// Both are the start of frames that are part of the image.
+static union {
+    struct fief fief;
+    uint8_t bytes[(sizeof(struct fief) + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE];
+} root __attribute__((aligned(4096)));
+
+static union {
+    struct account account;
+    uint8_t bytes[PAGE_SIZE];
+} own __attribute__((aligned(4096)));
+
+static struct rangeset loaded; // outside dom0's banks
+
+void *ram_ptr(uint64_t address)
+{
+    char *page = frame_ptr(mfn_of_paddr((paddr_t){address}));
+
+    return page + address % PAGE_SIZE;
+}
+
+static uint32_t frames_in(uint64_t bytes)
+{
+    return (uint32_t)(bytes >> PAGE_SHIFT);
+}
+
+static struct range whole(const struct machine *m)
+{
+    struct range last = m->bank[m->bank_count - 1];
+
+    return (struct range){m->bank[0].base, range_end(last) - m->bank[0].base};
+}
+
+uint64_t ram_table_size(const struct machine *m)
+{
+    return align_up((whole(m).size >> PAGE_SHIFT) * sizeof(struct frame), PAGE_SIZE);
+}
+
+static void add_set(const struct rangeset *s)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        pool_add(&fief_root->pool, mfn_of_paddr((paddr_t){s->r[i].base}), frames_in(s->r[i].size));
+    }
+}
+
+static void enter_own(struct range r)
+{
+    struct range pages = range_widen(r, PAGE_SIZE);
+
+    account_enter(&own.account, FC_HV, mfn_of_paddr((paddr_t){pages.base}),
+                  frames_in(pages.size));
+}
+
+static void must(bool done)
+{
+    // The planner has been through the same sets, and found room in them.
+    invariant(done);
+}
+
+// RAM that somebody may own, page 0 left out because its number means no frame.
+static void gather(const struct machine *m, struct rangeset *s)
+{
+    for (unsigned i = 0; i < m->bank_count; i++) {
+        must(rangeset_add(s, m->bank[i]));
+    }
+    for (unsigned i = 0; i < m->reserved_count; i++) {
+        must(rangeset_remove(s, range_widen(m->reserved[i], PAGE_SIZE)));
+    }
+    must(rangeset_remove(s, (struct range){0, PAGE_SIZE}));
+    must(rangeset_remove(s, range_widen(arch_image(), PAGE_SIZE)));
+}
+
+// Takes the pages of r out of the set, and remembers those that were in it.
+static void keep_loaded(struct rangeset *s, struct range r)
+{
+    struct range pages = range_widen(r, PAGE_SIZE);
+
+    for (unsigned i = 0; i < s->count; i++) {
+        uint64_t base = MAX(pages.base, s->r[i].base);
+        uint64_t end = MIN(range_end(pages), range_end(s->r[i]));
+
+        if (base < end) {
+            must(rangeset_add(&loaded, (struct range){base, end - base}));
+        }
+    }
+    must(rangeset_remove(s, pages));
+}
+
+void ram_init(const struct machine *m, const struct plan *p, const struct modules *modules)
+{
+    struct rangeset rest = {0};
+    struct range all = whole(m);
+
+    frame_table_init(ram_ptr(p->frame_table.base), mfn_of_paddr((paddr_t){all.base}),
+                     frames_in(all.size));
+    fief_root_init(&root);
+    account_init(&own.account, &fief_root->pool, "hypervisor");
+    enter_own(arch_image());
+    enter_own(p->frame_table);
+    gather(m, &rest);
+    must(rangeset_remove(&rest, p->frame_table));
+    for (unsigned i = 0; i < p->bank_count; i++) {
+        must(rangeset_remove(&rest, p->bank[i]));
+    }
+    keep_loaded(&rest, modules->kernel);
+    keep_loaded(&rest, modules->ramdisk);
+    keep_loaded(&rest, m->fdt);
+    add_set(&rest);
+}
+
+void ram_add_banks(const struct plan *p)
+{
+    for (unsigned i = 0; i < p->bank_count; i++) {
+        pool_add(&fief_root->pool, mfn_of_paddr((paddr_t){p->bank[i].base}),
+                 frames_in(p->bank[i].size));
+    }
+}
+
+void ram_add_loaded(void)
+{
+    add_set(&loaded);
+    loaded.count = 0;
+}
