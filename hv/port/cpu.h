@@ -14,9 +14,9 @@
 
 // How many pcpus run; fixed after boot.
 unsigned arch_cpu_count(void);
-// Makes pcpu leave its guest or its idle wait soon and call up_leave(). May be this pcpu (no effect).
+// Makes pcpu leave its guest or its idle wait soon and call up_leave(). May be this one (no effect).
 void arch_cpu_kick(unsigned cpu);
-// Waits until an interrupt is pending on this pcpu; returns without taking it. Interrupts are masked.
+// Waits until an interrupt is pending on this pcpu; returns without taking it. They are masked.
 void arch_cpu_wait(void);
 // Takes the interrupts pending on this pcpu now (calls up_irq, up_timer, up_guest_timer...).
 void arch_cpu_poll(void);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The machine as a struct, filled by boot/ from the firmware's description (a device tree), and what
-// the architecture does with it at start. Also its power.
+// The machine as a struct, filled by boot/ from the firmware's description (a device tree), and
+// what the architecture does with it at start. Also its power.
 #ifndef PORT_MACHINE_H
 #define PORT_MACHINE_H
 
@@ -18,9 +18,9 @@ struct machine {
     unsigned bank_count;
     struct range bank[MACHINE_RANGES_MAX]; // RAM, ascending, page-aligned
     unsigned reserved_count;
-    struct range reserved[MACHINE_RANGES_MAX]; // parts of RAM that are not to be touched (firmware's)
+    struct range reserved[MACHINE_RANGES_MAX]; // firmware's parts of RAM: neither used nor mapped
     struct range fdt;      // the device tree itself, in RAM
-    struct range uart;     // PL011 registers
+    struct range uart;     // PL011 registers; size 0: there is none
     unsigned uart_irq;     // INTID
     struct range gicd;     // GICv3 distributor
     struct range gicr[8];  // redistributor regions
@@ -35,12 +35,15 @@ struct machine {
 
 // Called by boot/main.c in this order, on the boot pcpu.
 void arch_console_init(const struct machine *m); // from here on arch_console_write works
-void arch_mmu_init(const struct machine *m);     // final stage-1 tables: W^X, guard pages, all RAM, devices
+// Final stage-1 tables: W^X, guard pages, all RAM, devices. Before it only the image, the device
+// tree and the console are mapped.
+void arch_mmu_init(const struct machine *m);
 void irqchip_init(const struct machine *m);      // distributor and this pcpu's part
 void time_init(const struct machine *m);
 // Starts the other pcpus by PSCI; each ends in up_secondary(). Returns how many pcpus run in all.
 unsigned arch_smp_start(const struct machine *m);
-// The part of the machine's RAM that the hypervisor's image (with its .bss and stacks) occupies.
+// The part of the machine's RAM that the hypervisor's image occupies, with its .bss and the stacks
+// of PCPU_MAX pcpus; from arch_mmu_init on, of those in the struct machine only, the rest is RAM.
 struct range arch_image(void);
 
 _Noreturn void machine_power_off(void);
