@@ -12,13 +12,14 @@
 #include "core/pcpu.h"
 #include "core/sched.h"
 #include "core/timer.h"
+#include "core/watchdog.h"
 #include "port/vcpu.h"
 #include "vdev/vgic.h"
 #include "vdev/vtimer.h"
 
 #define DOMAIN_VCPUS_MAX 128u
 #define DOMAIN_VIRQS 24u
-#define DOMAIN_HVM_PARAMS 36u
+#define DOMAIN_HVM_PARAMS 8u // those that are offered, numbered by hcall/hvm.c
 #define DOMAIN_CONSOLE_LINE 128u
 #define DOMAIN_IRQ_EVENT_HOST 16u  // PPI of the event upcall for the domain that drives devices
 #define DOMAIN_IRQ_EVENT_GUEST 31u // and for all others
@@ -78,13 +79,13 @@ struct domain {
     uint64_t identity;      // never used twice
     uint16_t domid;         // in its fief
     _Atomic uint8_t life;   // enum domain_life
-    uint8_t rows;           // how many rows of the life table are made
+    uint8_t rows;           // how many rows of the life table are made and not yet settled
+    uint8_t quiesced;       // drain: how many of them, from the last, are quiet
     uint8_t holdings;       // enum domain_holding
     uint8_t is_manager;     // sits in its fief's manager seat
-    uint32_t row_cursor;    // drain: progress within a row, guarded by drain_lock
-    struct spinlock drain_lock; // tried, never waited for
+    struct spinlock drain_lock; // tried, never waited for; guards the progress of the drain
     struct spinlock lock;   // flags of vcpus, pause by tools, shutdown, params, names
-    struct epoch gone;      // when it became unreachable
+    struct epoch quiet;     // drain: when the last leg that saw it alive, or saw its vcpus, may have begun
     struct list dying_link; // fief.dying
 
     _Atomic uint32_t pause_count;
@@ -99,6 +100,7 @@ struct domain {
     struct vcpu *vcpu[DOMAIN_VCPUS_MAX];
     uint32_t event_irq;        // PPI of the event upcall
     uint64_t hvm_param[DOMAIN_HVM_PARAMS];
+    _Atomic uint32_t vm_assist; // bits 1 << VMASST_TYPE_*
     mfn_t shared_info;
     uint64_t shared_info_gfn;  // where it is mapped, ~0: nowhere
     int64_t time_offset;       // seconds
@@ -111,7 +113,8 @@ struct domain {
     struct gnttab gnttab;
     uint32_t virq_port[DOMAIN_VIRQS]; // global virqs, under evtchn.lock
     struct vgic vgic;
-    struct list irq_cursor;
+    mfn_t vgic_frame;          // pointers to the vcpus' parts, then the shared lines
+    struct watchdog watchdog[WATCHDOGS];
     uint64_t max_pages;        // what max_mem said, frames
     uint16_t console_used;     // console_io of a guest without a console: a line for the log
     char console_line[DOMAIN_CONSOLE_LINE];
@@ -129,6 +132,7 @@ static inline bool domain_alive(const struct domain *d)
     return d->life == LIFE_ALIVE;
 }
 
+// What a domain is made from.
 struct domain_config {
     const char *name;
     uint32_t vcpus;
@@ -170,6 +174,13 @@ void domain_irq_effects(struct domain *d, const struct vgic_effects *e);
 // Tells the vcpu that its evtchn_upcall_pending went from 0 to 1.
 void vcpu_event_upcall(struct vcpu *v);
 bool vcpu_has_pending(struct vcpu *v);
+// The timers of a vcpu: set up when it is made, stopped for good when it has run for the last time.
+void vcpu_timers_init(struct vcpu *v);
+void vcpu_timers_stop(struct vcpu *v);
+// The vcpu_info of a vcpu that has not registered any: in shared_info for the first, none for others.
+void vcpu_info_reset(struct vcpu *v);
+// Lets go of the areas (vcpu_info, runstate) that the vcpu registered. It does not run any more.
+void vcpu_areas_drop(struct vcpu *v);
 int vcpu_register_info(struct vcpu *v, gfn_t g, uint32_t offset) MUST_CHECK;
 void vcpu_update_time(struct vcpu *v);
 
@@ -180,7 +191,7 @@ static inline struct vcpu *vcpu_current(void)
 }
 
 // Memory operations on one extent; each a transaction of its own (core/memory.c).
-int memory_populate(struct domain *d, gfn_t g, unsigned order, uint32_t *cursor) MUST_CHECK;
+int memory_populate(struct domain *d, gfn_t g, unsigned order) MUST_CHECK;
 int memory_decrease(struct domain *d, gfn_t g, unsigned order) MUST_CHECK;
 int memory_add_own(struct domain *d, gfn_t g, mfn_t m) MUST_CHECK; // shared_info, grant frames
 int memory_remove(struct domain *d, gfn_t g) MUST_CHECK;           // remove_from_physmap

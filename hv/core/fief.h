@@ -34,8 +34,14 @@ void fief_root_init(void *memory);
 struct domain *fief_find(struct fief *f, uint32_t domid);
 // The next domain with a number of at least domid; null: none.
 struct domain *fief_next(struct fief *f, uint32_t domid);
-int fief_enter(struct fief *f, struct domain *d, int32_t wanted) MUST_CHECK;
+// Takes a number: the wanted one, or with -1 the next in turn. 0, -E_EXIST, -E_NOSPC, -E_INVAL.
+int fief_take_number(struct fief *f, int32_t wanted, uint16_t *domid) MUST_CHECK;
+void fief_drop_number(struct fief *f, uint16_t domid);
+// From here on it is found, or is no longer found, by its number.
+void fief_enter(struct domain *d);
 void fief_leave(struct domain *d);
+// The reaper sees to it that the domain's end is reached.
+void fief_note_dying(struct domain *d);
 // The domain named by an argument of caller: DOMID_SELF, or a number of its namespace. Null: none.
 struct domain *fief_resolve(struct domain *caller, uint32_t domid);
 // The number by which viewer knows d, or DOMID_INVALID.

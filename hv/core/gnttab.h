@@ -52,7 +52,7 @@ struct gnttab_copy_end {
 };
 int gnttab_copy(struct domain *caller, const struct gnttab_copy_end *from,
                 const struct gnttab_copy_end *to, uint16_t length) MUST_CHECK;
-// The mapping's use of its grant entry ends (both p2m locks or the drain hold it).
+// The mapping's use of its grant entry ends, unless it is an orphan. Both p2m locks are held.
 struct mapping;
 void gnttab_release(struct mapping *m);
 // Does the machine frame belong to something the caller may flush (its own, or lent to it)?
@@ -60,7 +60,4 @@ int gnttab_cache_flush(struct domain *d, uint64_t paddr, uint16_t offset, uint16
                        uint32_t op) MUST_CHECK;
 // Grant frame by index, grown if need be; for add_to_physmap and acquire_resource.
 int gnttab_frame(struct domain *d, uint32_t index, mfn_t *out) MUST_CHECK;
-// Writes an entry of d's table as its toolstack does through acquire_resource on other systems.
-enum step;
-
 #endif

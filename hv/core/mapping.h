@@ -15,14 +15,14 @@ enum mapping_kind { MAPPING_FREE, MAPPING_LEND, MAPPING_VIEW };
 #define MAPPING_READ_ONLY 1u  // flags
 #define MAPPING_PROMISED 2u   // one frame of the mapper's pool is promised for it
 #define MAPPING_SUNK 4u       // the owner is gone: the entry shows the sink page
-#define MAPPING_ORPHAN 8u     // the granter is gone: the grant entry is not to be touched any more
+#define MAPPING_ORPHAN 8u     // the granter let the frame go: its grant entry is not touched any more
+#define MAPPING_HASHED 16u     // a view that is found by its gfn
 
 struct mapping {
     struct mapping *owner_next; // in owner->p2m.owned[], by frame
     struct mapping *owner_prev;
     struct domain *mapper;
-    struct domain *owner;   // whose account owns the frame now; null when sunk
-    struct domain *granter; // lends: whose grant table it was taken from; null when orphaned
+    struct domain *owner;   // whose account owns the frame now (a lend's granter, unless orphan); null when sunk
     uint64_t gfn;           // the mapper's
     uint32_t mfn;
     uint32_t ref;           // grant reference
@@ -32,36 +32,39 @@ struct mapping {
     uint8_t flags;
 };
 
-_Static_assert(sizeof(struct mapping) <= 72, "56 records a frame");
+_Static_assert(sizeof(struct mapping) <= 64, "63 records and a header fill a frame");
 
-// What mapping_table_limit is when nobody says otherwise.
-#define MAPPING_LIMIT_DEFAULT (1024u * 56u)
-
-// Takes a free record of mapper's and fills kind and handle; charges frames as needed. -E_NOMEM, -E_NOSPC.
+// Takes a free record of mapper's, with kind, handle and mapper filled; charges frames as needed.
+// The mapper's lock is held. 0, -E_NOMEM, -E_NOSPC.
 int mapping_new(struct domain *mapper, enum mapping_kind kind, struct mapping **out) MUST_CHECK;
 // Gives a record back that is in no list; frames that become empty go back to the pool.
 void mapping_free(struct mapping *m);
-// Links a filled record (mapper, owner, gfn, mfn) with the owner; the frame's use count is raised. -E_NOSPC.
-int mapping_link(struct mapping *m) MUST_CHECK;
+// Fills a record with whose frame is mapped where and links it; both locks are held. -E_NOSPC: the
+// frame has too many records.
+int mapping_link(struct mapping *m, struct domain *owner, mfn_t frame, gfn_t g) MUST_CHECK;
 void mapping_unlink(struct mapping *m);
-// The mapper's record by handle (null: none), or the view at a gfn.
+// The mapper's record by handle; null: none. The mapper's lock is held.
 struct mapping *mapping_find(struct domain *mapper, uint32_t handle);
-struct mapping *mapping_find_view(struct domain *mapper, gfn_t g);
-void mapping_hash_view(struct mapping *m);
 
-// Maps g_owner of owner at g of mapper as a view. Takes both locks. 0 or errors as XENMEM_add_to_physmap.
+// Finds a record by handle (a lend) or by gfn (a view) and locks its mapper and its owner; null and
+// no lock held when there is none. mapping_unlock_pair undoes it (owner as it was found).
+struct mapping *mapping_lock_lend(struct domain *mapper, uint32_t handle, struct domain **owner);
+void mapping_unlock_pair(struct domain *mapper, struct domain *owner);
+
+// Maps g_owner of owner at g of mapper as a view. 0, -E_SRCH (dying), -E_INVAL (no RAM there), -E_EXIST, -E_NOMEM, -E_NOSPC.
 int view_map(struct domain *mapper, gfn_t g, struct domain *owner, gfn_t g_owner) MUST_CHECK;
 // The same for a frame of the owner's account that is not in its p2m (acquire_resource).
 int view_map_frame(struct domain *mapper, gfn_t g, struct domain *owner, mfn_t m) MUST_CHECK;
-// Takes a view away; the mapper's lock is held by nobody.
+// Takes a view away. 0 or -E_NOENT.
 int view_unmap(struct domain *mapper, gfn_t g) MUST_CHECK;
 
-// The owner lets frame m (order 0, out of its p2m already, a run of its own) go while records exist: lends make it
-// adopted, views are sunk. Returns true when the frame is no longer the owner's. Called without locks on a frame that
-// nobody can map anew.
-bool mapping_let_go(struct domain *owner, mfn_t m);
+// The owner has taken frame m (order 0, a run of its own) out of its p2m and lets it go. Lends make it
+// adopted, views are sunk; with neither it goes back to the pool. No lock is held.
+void mapping_let_go(struct domain *owner, mfn_t m);
 // A drain's steps: one record a call; false when none is left.
 bool mapping_drain_owned(struct domain *d);  // frames of d that others map
 bool mapping_drain_mapped(struct domain *d); // what d maps of others
+// A lend ends: the promise is released, an adopted frame passes on. Both locks are held on entry and free after.
+void mapping_end_lend(struct mapping *m, struct domain *owner);
 
 #endif

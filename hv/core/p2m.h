@@ -38,6 +38,7 @@ struct p2m_entry {
     enum p2m_type type;
     unsigned access; // enum p2m_access
     unsigned order;  // of the leaf: 0, 9 or 18
+    bool became_table; // p2m_take: the frame is now the table that the split needed
 };
 
 enum p2m_mapping_mode { P2M_TRANSLATED, P2M_DIRECT };
@@ -57,14 +58,14 @@ void p2m_put(struct p2m *p, gfn_t g, mfn_t m, enum p2m_type type, unsigned acces
 void p2m_unprepare(struct p2m *p, gfn_t g);
 // Replaces the present page entry of g (order 0): break before make.
 void p2m_replace(struct p2m *p, gfn_t g, mfn_t m, enum p2m_type type, unsigned access);
-// Takes the page g out. If it lies in a block the block is split; spare is the frame that becomes
-// the table: the removed frame itself (rule 4), or one charged by the caller; MFN_NONE: taken out of the
-// promise of a direct-mapped domain. Returns what was mapped.
+// Takes the present page g out, and returns what was mapped. If it lies in a block (p2m_lookup's order
+// says so) the block is split, and a table is needed: the frame spare (class p2m, the caller's charge), or with
+// MFN_NONE one promised by a direct-mapped domain, or else the removed frame itself (rule 4), which nobody uses.
 struct p2m_entry p2m_take(struct p2m *p, gfn_t g, mfn_t spare);
-// True if taking the page out splits a block.
-bool p2m_in_block(struct p2m *p, gfn_t g);
-// Takes a whole 2-MiB block out; g is aligned and lies in a block mapping.
+// Takes a whole 2-MiB block out; g is aligned and mapped by a block.
 struct p2m_entry p2m_take_block(struct p2m *p, gfn_t g);
+// Forgets all translations; the domain's vcpus have run for the last time.
+void p2m_flush(struct p2m *p);
 
 // Under the lock: the hypervisor's address of a byte of the domain's memory, or null. RAM that can be
 // written (or read) by the domain only; for writing, only frames of its own account.

@@ -38,4 +38,19 @@ static inline unsigned bitmap_next(const uint64_t *map, unsigned bits, unsigned 
     return bits;
 }
 
+// First clear bit at or after from, or bits when there is none.
+static inline unsigned bitmap_next_clear(const uint64_t *map, unsigned bits, unsigned from)
+{
+    while (from < bits) {
+        uint64_t rest = ~map[from / 64] >> (from % 64);
+
+        if (rest) {
+            from += (unsigned)__builtin_ctzll(rest);
+            return from < bits ? from : bits;
+        }
+        from = (from / 64 + 1) * 64;
+    }
+    return bits;
+}
+
 #endif

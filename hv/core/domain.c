@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Domains and their vcpus: birth, pause, shutdown, end. Called by hcall/, boot/ and core/. domain.lock guards
+// what tools set and the flags of vcpus; it is held for a few instructions only.
+#include "core/domain.h"
+
+#include "abi/xen.h"
+#include "core/console.h"
+#include "core/fief.h"
+#include "core/lifecycle.h"
+#include "lib/errno.h"
+#include "lib/panic.h"
+#include "lib/string.h"
+#include "port/machine.h"
+#include "port/timer.h"
+
+#define DESTROY_STEPS 8u // of the drain in one leg of destroydomain
+
+static _Atomic uint64_t last_identity;
+
+int domain_create(struct fief *f, const struct domain_config *c, struct domain **out)
+{
+    struct account *a = account_open(&f->pool, FC_DOMAIN, c->name);
+    struct domain *d = (struct domain *)a;
+    int err;
+
+    if (a == NULL) {
+        return -E_NOMEM;
+    }
+    d->fief = f;
+    d->identity = atomic_fetch_add_explicit(&last_identity, 1, memory_order_relaxed) + 1;
+    d->holdings = c->holdings;
+    d->is_manager = c->manager;
+    d->create_flags = c->create_flags;
+    d->ssidref = c->ssidref;
+    memcpy(d->handle, c->handle, sizeof(d->handle));
+    d->life = LIFE_MAKING;
+    d->pause_count = 1; // until unpausedomain
+    d->paused_by_tools = 1;
+    d->event_irq = c->holdings & HOLDS_DEVICES ? DOMAIN_IRQ_EVENT_HOST : DOMAIN_IRQ_EVENT_GUEST;
+    d->shared_info_gfn = UINT64_MAX;
+    d->counter_offset = time_counter();
+    d->weight = SCHED_WEIGHT_DEFAULT;
+    list_init(&d->dying_link);
+    err = life_make(d, c);
+    *out = err == 0 ? d : NULL;
+    return err;
+}
+
+int domain_destroy(struct domain *d)
+{
+    bool first;
+
+    spin_lock(&d->lock);
+    first = d->life == LIFE_ALIVE;
+    if (first) {
+        d->life = LIFE_DYING;
+        epoch_note(&d->quiet);
+    }
+    spin_unlock(&d->lock);
+    if (first) {
+        domain_pause(d);
+        fief_note_dying(d);
+    }
+    for (unsigned i = 0; i < DESTROY_STEPS; i++) {
+        if (life_drain(d) == STEP_DONE) {
+            return 0;
+        }
+    }
+    return -E_RESTART;
+}
+
+static void update_all(struct domain *d)
+{
+    for (uint32_t i = 0; i < d->vcpu_count; i++) {
+        sched_update(d->vcpu[i]);
+    }
+}
+
+void domain_pause(struct domain *d)
+{
+    atomic_fetch_add_explicit(&d->pause_count, 1, memory_order_acq_rel);
+    update_all(d);
+}
+
+void domain_unpause(struct domain *d)
+{
+    uint32_t before = atomic_fetch_sub_explicit(&d->pause_count, 1, memory_order_acq_rel);
+
+    invariant(before > 0);
+    update_all(d);
+}
+
+int domain_pause_by_tools(struct domain *d)
+{
+    bool first;
+
+    // As in Xen 4.17, several pauses by tools count; a domain is born with one.
+    spin_lock(&d->lock);
+    first = d->paused_by_tools < UINT8_MAX;
+    d->paused_by_tools = (uint8_t)(d->paused_by_tools + (first ? 1 : 0));
+    spin_unlock(&d->lock);
+    if (!first) {
+        return -E_INVAL;
+    }
+    domain_pause(d);
+    return 0;
+}
+
+int domain_unpause_by_tools(struct domain *d)
+{
+    bool last;
+
+    if (!(d->vcpu[0]->flags & VCPU_INITIALISED)) {
+        return -E_INVAL;
+    }
+    spin_lock(&d->lock);
+    last = d->paused_by_tools > 0;
+    d->paused_by_tools = (uint8_t)(d->paused_by_tools - (last ? 1 : 0));
+    spin_unlock(&d->lock);
+    if (!last) {
+        return -E_INVAL;
+    }
+    domain_unpause(d);
+    return 0;
+}
+
+bool domain_stopped(const struct domain *d)
+{
+    for (uint32_t i = 0; i < d->vcpu_count; i++) {
+        if (!sched_stopped(d->vcpu[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void shutdown_machine(const struct domain *d, uint8_t reason)
+{
+    if (reason == SHUTDOWN_poweroff) {
+        printk(LOG_INFO, "domain %u, which holds the machine's power, has shut down: power off\n",
+               d->domid);
+        machine_power_off();
+    }
+    printk(LOG_INFO, "domain %u, which holds the machine's power, has shut down (reason %u): reboot\n",
+           d->domid, reason);
+    machine_reboot();
+}
+
+void domain_shutdown(struct domain *d, uint8_t reason)
+{
+    struct domain *manager = atomic_load_explicit(&d->fief->manager, memory_order_acquire);
+    bool first;
+
+    if (d->holdings & HOLDS_POWER) {
+        shutdown_machine(d, reason);
+    }
+    spin_lock(&d->lock);
+    first = !d->shut_down;
+    if (first) {
+        d->shut_down = true;
+        d->shutdown_code = reason;
+    }
+    spin_unlock(&d->lock);
+    if (!first) {
+        return;
+    }
+    domain_pause(d);
+    if (manager != NULL && manager != d) {
+        evtchn_send_global_virq(manager, VIRQ_DOM_EXC);
+    }
+}
+
+void domain_crash(struct domain *d, const char *why)
+{
+    printk(LOG_WARNING, "domain %u crashes: %s\n", d->domid, why);
+    domain_shutdown(d, SHUTDOWN_crash);
+}
+
+int domain_set_max_vcpus(struct domain *d, uint32_t count)
+{
+    // The vcpus were made with the domain: their number was in createdomain's argument (rule 5).
+    if (count != d->vcpu_count) {
+        return -E_INVAL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        atomic_fetch_or_explicit(&d->vcpu[i]->flags, VCPU_PRESENT, memory_order_relaxed);
+    }
+    return 0;
+}
+
+int vcpu_on(struct vcpu *v, uint64_t pc, uint64_t arg)
+{
+    struct domain *d = v->domain;
+    int err = 0;
+
+    spin_lock(&d->lock);
+    if (!(v->flags & VCPU_PRESENT)) {
+        err = -E_INVAL;
+    } else if (v->flags & VCPU_ONLINE) {
+        err = -E_EXIST;
+    } else if (!sched_saved(v)) {
+        err = -E_BUSY; // it has just gone off and is still being put away
+    } else {
+        arch_vcpu_reset(&v->arch, pc, arg);
+        v->flags |= VCPU_INITIALISED | VCPU_ONLINE;
+    }
+    spin_unlock(&d->lock);
+    if (err == 0) {
+        sched_online(v);
+    }
+    return err;
+}
+
+void vcpu_off(struct vcpu *v)
+{
+    spin_lock(&v->domain->lock);
+    v->flags &= ~(uint32_t)VCPU_ONLINE;
+    spin_unlock(&v->domain->lock);
+    sched_offline(v);
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Making a domain, row by row; called by lifecycle.c alone, before anybody can see the domain, so no lock
+// is needed. All frames are the domain's own: this is its floor.
+#include "core/life_rows.h"
+
+#include "core/fief.h"
+#include "core/wallclock.h"
+#include "lib/errno.h"
+#include "lib/printf.h"
+#include "port/irqchip.h"
+#include "port/mem.h"
+#include "port/timer.h"
+
+#define PAGING_POOL_FRAMES 16u // what a domain may use for page tables until it is told otherwise, as in Xen
+
+int life_make_account(struct domain *d, const struct domain_config *c)
+{
+    // Memory comes with max_mem and populate; what drives devices gets its memory from the boot code.
+    if (!(c->holdings & HOLDS_DEVICES)) {
+        account_limit(&d->account, FC_RAM, 0);
+        account_limit(&d->account, FC_P2M, PAGING_POOL_FRAMES);
+        d->p2m.pool_bytes = PAGING_POOL_FRAMES * PAGE_SIZE;
+    }
+    return 0;
+}
+
+int life_make_domid(struct domain *d, const struct domain_config *c)
+{
+    int err = fief_take_number(d->fief, c->domid, &d->domid);
+
+    if (err == 0) {
+        format(d->account.name, sizeof(d->account.name), "domain %u", d->domid);
+    }
+    return err;
+}
+
+int life_make_p2m(struct domain *d, const struct domain_config *c)
+{
+    return p2m_init(&d->p2m, &d->account,
+                    c->holdings & HOLDS_DEVICES ? P2M_DIRECT : P2M_TRANSLATED);
+}
+
+int life_make_vcpus(struct domain *d, const struct domain_config *c)
+{
+    if (c->vcpus == 0 || c->vcpus > DOMAIN_VCPUS_MAX) {
+        return -E_INVAL;
+    }
+    for (uint32_t i = 0; i < c->vcpus; i++) {
+        mfn_t m;
+        struct vcpu *v;
+        int err = account_charge(&d->account, FC_VCPU, 0, &m);
+
+        if (err != 0) {
+            return err;
+        }
+        v = frame_ptr(m);
+        v->domain = d;
+        v->id = i;
+        arch_vcpu_init(&v->arch, i, 0);
+        arch_vcpu_set_counter_offset(&v->arch, d->counter_offset);
+        sched_vcpu_init(v);
+        vcpu_timers_init(v);
+        d->vcpu[i] = v;
+        d->vcpu_count = i + 1;
+    }
+    return 0;
+}
+
+int life_make_shared(struct domain *d, const struct domain_config *c)
+{
+    int err = account_charge(&d->account, FC_SHARED, 0, &d->shared_info);
+
+    (void)c;
+    if (err != 0) {
+        return err;
+    }
+    for (uint32_t i = 0; i < d->vcpu_count; i++) {
+        vcpu_info_reset(d->vcpu[i]);
+        vcpu_update_time(d->vcpu[i]);
+    }
+    wallclock_show(d);
+    return 0;
+}
+
+int life_make_evtchn(struct domain *d, const struct domain_config *c)
+{
+    return evtchn_init(d, c->max_evtchn_port);
+}
+
+int life_make_grants(struct domain *d, const struct domain_config *c)
+{
+    return gnttab_init(d, c->max_grant_frames);
+}
+
+// Smallest order whose run holds so many bytes.
+static unsigned order_for(size_t bytes)
+{
+    unsigned order = 0;
+
+    while (PAGE_SIZE << order < bytes) {
+        order++;
+    }
+    return order;
+}
+
+int life_make_interrupts(struct domain *d, const struct domain_config *c)
+{
+    size_t pointers = d->vcpu_count * sizeof(struct vgic_cpu *);
+    struct vgic_config g = {
+        .nr_spis = c->spis,
+        .vcpus = d->vcpu_count,
+        .slots = irqchip_slots(),
+        .gicd = {c->gicd_base},
+        .gicr = {c->gicr_base},
+    };
+    int err;
+
+    if (c->spis > VGIC_LINES_MAX - VGIC_PRIVATE) {
+        return -E_INVAL;
+    }
+    err = account_charge(&d->account, FC_VGIC, order_for(pointers + vgic_spi_bytes(c->spis)),
+                         &d->vgic_frame);
+    if (err != 0) {
+        return err;
+    }
+    g.cpu = frame_ptr(d->vgic_frame);
+    g.spi_memory = (char *)frame_ptr(d->vgic_frame) + pointers;
+    vgic_init(&d->vgic, &g);
+    for (uint32_t i = 0; i < d->vcpu_count; i++) {
+        vgic_cpu_init(&d->vgic, &d->vcpu[i]->vgic, i);
+    }
+    return 0;
+}
+
+int life_make_visible(struct domain *d, const struct domain_config *c)
+{
+    (void)c;
+    d->life = LIFE_ALIVE;
+    fief_enter(d);
+    return 0;
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The life of a domain as one ordered table (rule 5). Making walks the rows forward; failure and
+// destruction walk the same rows backward, first making all of them quiet, then settling them; every step
+// is bounded and needs no memory. Progress is in the domain, guarded by drain_lock. What the rows made lies on
+// frames of the domain's account, which go back by class: nothing is named in order to be freed.
+#include "core/lifecycle.h"
+
+#include "abi/xen.h"
+#include "core/fief.h"
+#include "core/life_rows.h"
+#include "core/mapping.h"
+#include "lib/errno.h"
+#include "lib/panic.h"
+
+#define STEP_RUNS 16u    // runs given back in one step
+#define STEP_RECORDS 16u // mapping records or ports dealt with in one step
+
+static enum step quiesce_visible(struct domain *d)
+{
+    // Who saw the domain alive may still be adding to it; when all have been outside, nothing grows any more.
+    return epoch_passed(&d->quiet) ? STEP_DONE : STEP_AGAIN;
+}
+
+static enum step quiesce_vcpus(struct domain *d)
+{
+    for (uint32_t i = 0; i < d->vcpu_count; i++) {
+        if (!sched_saved(d->vcpu[i])) {
+            sched_update(d->vcpu[i]);
+            return STEP_AGAIN;
+        }
+    }
+    for (uint32_t i = 0; i < d->vcpu_count; i++) {
+        vcpu_timers_stop(d->vcpu[i]);
+    }
+    watchdog_fini(d);
+    p2m_flush(&d->p2m);
+    return STEP_DONE;
+}
+
+static enum step settle_interrupts(struct domain *d)
+{
+    struct vgic_effects e;
+    bool done;
+
+    vgic_effects_init(&e);
+    done = vgic_fini(&d->vgic, &e);
+    domain_irq_effects(d, &e);
+    return done ? STEP_DONE : STEP_AGAIN;
+}
+
+static enum step settle_grants(struct domain *d)
+{
+    for (unsigned i = 0; i < STEP_RECORDS; i++) {
+        if (!mapping_drain_mapped(d) && !mapping_drain_owned(d)) {
+            return STEP_DONE;
+        }
+    }
+    return STEP_AGAIN;
+}
+
+static enum step settle_evtchn(struct domain *d)
+{
+    for (unsigned i = 0; i < STEP_RECORDS; i++) {
+        if (!evtchn_drain(d)) {
+            return STEP_DONE;
+        }
+    }
+    return STEP_AGAIN;
+}
+
+static enum step settle_vcpus(struct domain *d)
+{
+    if (d->life == LIFE_MAKING) {
+        return STEP_DONE; // nobody has seen them
+    }
+    if (d->vcpu_count != 0) {
+        for (uint32_t i = 0; i < d->vcpu_count; i++) {
+            vcpu_areas_drop(d->vcpu[i]);
+        }
+        // Who lists domains may be looking at them just now.
+        __atomic_store_n(&d->vcpu_count, 0, __ATOMIC_RELEASE);
+        epoch_note(&d->quiet);
+        return STEP_AGAIN;
+    }
+    return epoch_passed(&d->quiet) ? STEP_DONE : STEP_AGAIN;
+}
+
+// All that the account holds goes back, class by class, but the domain's own frame.
+static enum step settle_p2m(struct domain *d)
+{
+    unsigned runs = 0;
+
+    for (unsigned c = 0; c < FC_COUNT; c++) {
+        while (c != FC_DOMAIN && account_refund_first(&d->account, (enum frame_class)c)) {
+            if (++runs == STEP_RUNS) {
+                return STEP_AGAIN;
+            }
+        }
+    }
+    if (d->account.promised != 0) {
+        account_release(&d->account, d->account.promised);
+    }
+    return STEP_DONE;
+}
+
+static enum step settle_domid(struct domain *d)
+{
+    struct fief *f = d->fief;
+    struct domain *manager = atomic_load_explicit(&f->manager, memory_order_acquire);
+    struct epoch gone;
+
+    if (d->life == LIFE_DYING) {
+        fief_leave(d);
+        if (manager != NULL && manager != d) {
+            evtchn_send_global_virq(manager, VIRQ_DOM_EXC);
+        }
+    }
+    fief_drop_number(f, d->domid);
+    d->life = LIFE_DEAD;
+    // The last wait: short, without a lock, and counted as being outside, so that two who wait for each
+    // other both go on (docs/locking.md).
+    epoch_note(&gone);
+    epoch_leave();
+    while (!epoch_passed(&gone)) {
+        arch_cpu_relax();
+    }
+    epoch_enter();
+    return STEP_DONE;
+}
+
+static enum step settle_account(struct domain *d)
+{
+    account_close(&d->account);
+    return STEP_DONE;
+}
+
+static const struct life_row {
+    const char *name;
+    int (*make)(struct domain *d, const struct domain_config *c);
+    enum step (*quiesce)(struct domain *d);
+    enum step (*settle)(struct domain *d);
+} rows[] = {
+    {"account", life_make_account, NULL, settle_account},
+    {"domid", life_make_domid, NULL, settle_domid},
+    {"p2m", life_make_p2m, NULL, settle_p2m},
+    {"vcpus", life_make_vcpus, quiesce_vcpus, settle_vcpus},
+    {"shared pages", life_make_shared, NULL, NULL},
+    {"event channels", life_make_evtchn, NULL, settle_evtchn},
+    {"grants", life_make_grants, NULL, settle_grants},
+    {"interrupts", life_make_interrupts, NULL, settle_interrupts},
+    {"visible", life_make_visible, quiesce_visible, NULL},
+};
+
+const char *life_row_name(unsigned row)
+{
+    return row < ARRAY_COUNT(rows) ? rows[row].name : "?";
+}
+
+static bool last_rows(const struct domain *d)
+{
+    // The domain's number and its account end in one step: between them nobody could find it to go on.
+    return d->rows <= 2;
+}
+
+// One step of the walk backward.
+static enum step drain_step(struct domain *d)
+{
+    const struct life_row *r;
+
+    if (d->quiesced < d->rows) {
+        r = &rows[d->rows - 1 - d->quiesced];
+        if (r->quiesce == NULL || r->quiesce(d) == STEP_DONE) {
+            d->quiesced++;
+        }
+        return STEP_AGAIN;
+    }
+    while (d->rows > 0) {
+        bool last = last_rows(d);
+
+        r = &rows[d->rows - 1];
+        if (d->rows == 1) {
+            (void)r->settle(d); // the domain's own frame goes with it
+            return STEP_DONE;
+        }
+        if (r->settle != NULL && r->settle(d) == STEP_AGAIN) {
+            return STEP_AGAIN;
+        }
+        d->rows--;
+        d->quiesced--;
+        if (!last) {
+            return STEP_AGAIN;
+        }
+    }
+    return STEP_AGAIN;
+}
+
+enum step life_drain(struct domain *d)
+{
+    enum step s;
+
+    // Tried and never waited for, so holding it up to the end of the domain's frame stops nobody.
+    if (!spin_trylock(&d->drain_lock)) {
+        return STEP_AGAIN;
+    }
+    s = drain_step(d);
+    if (s == STEP_AGAIN) {
+        spin_unlock(&d->drain_lock);
+    }
+    return s;
+}
+
+int life_make(struct domain *d, const struct domain_config *c)
+{
+    int err = 0;
+
+    // A row that fails leaves nothing but frames on the account.
+    while (err == 0 && d->rows < ARRAY_COUNT(rows)) {
+        err = rows[d->rows].make(d, c);
+        d->rows = (uint8_t)(d->rows + (err == 0 ? 1 : 0));
+    }
+    if (err != 0) {
+        while (life_drain(d) != STEP_DONE) {
+        }
+    }
+    return err;
+}

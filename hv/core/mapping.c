@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Mapping records: the owner's side, and what happens when an owner lets a frame go (rule 6). Nobody
+// waits for a mapper: lends make the frame the mapper's own (adopted), views are turned to the sink page.
+// Each step takes the p2m locks of the owner and of one mapper, in the order of their addresses.
+#include "core/mapping.h"
+
+#include "core/domain.h"
+#include "core/mapping_table.h"
+#include "lib/errno.h"
+#include "lib/panic.h"
+
+static struct mapping **owned_bucket(struct domain *owner, uint32_t frame)
+{
+    return &owner->p2m.owned[frame % MAPPING_OWNER_BUCKETS];
+}
+
+static void owned_insert(struct mapping *m, struct domain *owner)
+{
+    struct mapping **head = owned_bucket(owner, m->mfn);
+
+    m->owner_prev = NULL;
+    m->owner_next = *head;
+    if (*head != NULL) {
+        (*head)->owner_prev = m;
+    }
+    *head = m;
+    owner->p2m.owned_count++;
+    __atomic_store_n(&m->owner, owner, __ATOMIC_RELAXED);
+}
+
+static void owned_remove(struct mapping *m)
+{
+    struct domain *owner = m->owner;
+
+    if (m->owner_prev != NULL) {
+        m->owner_prev->owner_next = m->owner_next;
+    } else {
+        *owned_bucket(owner, m->mfn) = m->owner_next;
+    }
+    if (m->owner_next != NULL) {
+        m->owner_next->owner_prev = m->owner_prev;
+    }
+    owner->p2m.owned_count--;
+    __atomic_store_n(&m->owner, NULL, __ATOMIC_RELAXED);
+}
+
+int mapping_link(struct mapping *m, struct domain *owner, mfn_t frame, gfn_t g)
+{
+    int err = frame_use_add(frame, FRAME_MAPS);
+
+    if (err == 0) {
+        m->mfn = frame.n;
+        m->gfn = g.n;
+        owned_insert(m, owner);
+    }
+    return err;
+}
+
+void mapping_unlink(struct mapping *m)
+{
+    if (m->owner != NULL) {
+        frame_use_drop(mfn(m->mfn), FRAME_MAPS);
+        owned_remove(m);
+    }
+}
+
+static struct domain *owner_of(const struct mapping *m)
+{
+    return __atomic_load_n(&m->owner, __ATOMIC_RELAXED);
+}
+
+void mapping_unlock_pair(struct domain *mapper, struct domain *owner)
+{
+    spin_unlock_both(&mapper->p2m.lock, owner != NULL ? &owner->p2m.lock : &mapper->p2m.lock);
+}
+
+struct mapping *mapping_lock_lend(struct domain *mapper, uint32_t handle, struct domain **owner)
+{
+    struct domain *seen = mapper;
+
+    // The owner is learnt under the mapper's lock, but its lock may have to be taken first: look again then.
+    for (;;) {
+        struct domain *before;
+        struct mapping *m;
+
+        spin_lock_both(&mapper->p2m.lock, &seen->p2m.lock);
+        m = mapping_find(mapper, handle);
+        if (m == NULL || m->kind != MAPPING_LEND) {
+            spin_unlock_both(&mapper->p2m.lock, &seen->p2m.lock);
+            return NULL;
+        }
+        if (owner_of(m) == seen) {
+            *owner = seen;
+            return m;
+        }
+        before = seen;
+        seen = owner_of(m);
+        spin_unlock_both(&mapper->p2m.lock, &before->p2m.lock);
+    }
+}
+
+// A record of the frame among the owner's, views first: they are to be sunk before it changes hands.
+static struct mapping *record_of_frame(struct domain *owner, uint32_t frame)
+{
+    struct mapping *found = NULL;
+
+    for (struct mapping *m = *owned_bucket(owner, frame); m != NULL; m = m->owner_next) {
+        if (m->mfn == frame && m->kind == MAPPING_VIEW) {
+            return m;
+        }
+        if (m->mfn == frame) {
+            found = m;
+        }
+    }
+    return found;
+}
+
+static void sink_view(struct mapping *m)
+{
+    struct domain *viewer = m->mapper;
+
+    p2m_replace(&viewer->p2m, gfn(m->gfn), viewer->p2m.sink, P2M_SINK, P2M_RW);
+    mapping_unlink(m);
+    m->flags |= MAPPING_SUNK;
+}
+
+// The frame of m becomes its mapper's; all records of the frame follow.
+static void adopt(struct mapping *m, struct domain *owner)
+{
+    struct domain *adopter = m->mapper;
+    uint32_t frame = m->mfn;
+    struct mapping *next;
+
+    invariant(m->flags & MAPPING_PROMISED);
+    account_adopt(&owner->account, &adopter->account, mfn(frame));
+    m->flags &= (uint8_t)~MAPPING_PROMISED;
+    for (struct mapping *r = *owned_bucket(owner, frame); r != NULL; r = next) {
+        next = r->owner_next;
+        if (r->mfn == frame) {
+            // The owner has let it go, so its grant entry is free from now on.
+            gnttab_release(r);
+            r->flags |= MAPPING_ORPHAN;
+            owned_remove(r);
+            owned_insert(r, adopter);
+        }
+    }
+}
+
+// One step of letting a frame go: true when a record was dealt with, false when there is none.
+static bool let_go_step(struct domain *owner, uint32_t frame, bool *adopted)
+{
+    struct domain *seen = owner;
+
+    for (;;) {
+        struct domain *before;
+        struct mapping *m;
+
+        spin_lock_both(&owner->p2m.lock, &seen->p2m.lock);
+        m = record_of_frame(owner, frame);
+        if (m == NULL || m->mapper == seen) {
+            if (m != NULL && m->kind == MAPPING_VIEW) {
+                sink_view(m);
+            } else if (m != NULL) {
+                adopt(m, owner);
+                *adopted = true;
+            }
+            spin_unlock_both(&owner->p2m.lock, &seen->p2m.lock);
+            return m != NULL;
+        }
+        // The mapper's struct lives on until this pcpu leaves the hypervisor (epoch).
+        before = seen;
+        seen = m->mapper;
+        spin_unlock_both(&owner->p2m.lock, &before->p2m.lock);
+    }
+}
+
+void mapping_let_go(struct domain *owner, mfn_t m)
+{
+    bool adopted = false;
+
+    while (!adopted && let_go_step(owner, m.n, &adopted)) {
+    }
+    if (!adopted) {
+        account_refund(&owner->account, m);
+    }
+}
+
+void mapping_end_lend(struct mapping *m, struct domain *owner)
+{
+    struct domain *mapper = m->mapper;
+    uint32_t frame = m->mfn;
+    bool adopted = owner == mapper && (m->flags & MAPPING_ORPHAN);
+
+    gnttab_release(m);
+    mapping_unlink(m);
+    if (m->flags & MAPPING_PROMISED) {
+        account_release(&mapper->account, 1);
+    }
+    mapping_free(m);
+    // An adopted frame is held as long as its adopter maps it.
+    for (struct mapping *r = *owned_bucket(owner, frame); adopted && r != NULL; r = r->owner_next) {
+        if (r->mfn == frame && r->mapper == mapper) {
+            // The frame was prepaid once; the promise of the record that stays is what it now has.
+            adopted = false;
+        }
+    }
+    mapping_unlock_pair(mapper, owner);
+    if (adopted) {
+        mapping_let_go(mapper, mfn(frame));
+    }
+}
+
+bool mapping_drain_owned(struct domain *d)
+{
+    uint32_t frame = 0;
+    bool adopted = false;
+
+    spin_lock(&d->p2m.lock);
+    for (unsigned i = 0; i < MAPPING_OWNER_BUCKETS && frame == 0; i++) {
+        frame = d->p2m.owned[i] != NULL ? d->p2m.owned[i]->mfn : 0;
+    }
+    spin_unlock(&d->p2m.lock);
+    if (frame == 0) {
+        return false;
+    }
+    account_split(&d->account, mfn(frame));
+    (void)let_go_step(d, frame, &adopted);
+    return true;
+}
+
+bool mapping_drain_mapped(struct domain *d)
+{
+    struct mapping *m;
+    uint32_t handle;
+    uint64_t g;
+    enum mapping_kind kind;
+    struct domain *owner;
+
+    spin_lock(&d->p2m.lock);
+    m = mapping_first(d);
+    handle = m != NULL ? m->handle : 0;
+    g = m != NULL ? m->gfn : 0;
+    kind = m != NULL ? (enum mapping_kind)m->kind : MAPPING_FREE;
+    spin_unlock(&d->p2m.lock);
+    if (kind == MAPPING_FREE) {
+        return false;
+    }
+    if (kind == MAPPING_VIEW) {
+        (void)view_unmap(d, gfn(g));
+        return true;
+    }
+    m = mapping_lock_lend(d, handle, &owner);
+    invariant(m != NULL); // only the drain itself ends what a dying domain maps
+    mapping_end_lend(m, owner);
+    return true;
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A domain's memory: extents that it gets, gives back, or has put somewhere. One transaction each, under
+// the domain's p2m lock. RAM is the domain's (class ram), within what max_mem allows. Called by hcall/.
+#include "core/domain.h"
+#include "core/mapping.h"
+#include "lib/errno.h"
+#include "lib/panic.h"
+#include "port/mem.h"
+
+// A direct-mapped domain gets back the very frame that it let go, and no other (design, direct-mapped domains).
+static int populate_direct(struct domain *d, gfn_t g)
+{
+    mfn_t m = mfn((uint32_t)g.n);
+
+    if (g.n >> P2M_GFN_BITS != 0 || !frame_exists(m) || account_of_frame(m) != &d->account ||
+        frame_class(m) != FC_RAM) {
+        return -E_NOMEM;
+    }
+    if (p2m_lookup(&d->p2m, g).type != P2M_NONE) {
+        return -E_EXIST;
+    }
+    // The table was taken out of the domain's promise when the block was split, and stayed.
+    p2m_put(&d->p2m, g, m, P2M_RAM, P2M_RWX);
+    return 0;
+}
+
+static int map_run(struct domain *d, gfn_t g, mfn_t m, unsigned order)
+{
+    int err = order == ORDER_2M ? p2m_map(&d->p2m, g, m, order, P2M_RAM, P2M_RWX) : -E_EXIST;
+
+    if (order == ORDER_2M && err != -E_EXIST) {
+        return err;
+    }
+    // Page by page: the run lies within what one table covers, so only the first can fail for want
+    // of memory, and a page that is there already is found before anything is mapped.
+    for (uint64_t i = 0; i < 1ull << order; i++) {
+        if (p2m_lookup(&d->p2m, gfn_add(g, i)).type != P2M_NONE) {
+            return -E_EXIST;
+        }
+    }
+    err = p2m_prepare(&d->p2m, g);
+    for (uint32_t i = 0; err == 0 && i < 1u << order; i++) {
+        p2m_put(&d->p2m, gfn_add(g, i), mfn_add(m, i), P2M_RAM, P2M_RWX);
+    }
+    return err;
+}
+
+static int populate_locked(struct domain *d, gfn_t g, unsigned order)
+{
+    mfn_t m;
+    int err = account_charge(&d->account, FC_RAM, order, &m);
+
+    if (err != 0) {
+        return err;
+    }
+    frame_zero(m, order);
+    err = map_run(d, g, m, order);
+    if (err != 0) {
+        account_refund(&d->account, m);
+    }
+    return err;
+}
+
+int memory_populate(struct domain *d, gfn_t g, unsigned order)
+{
+    int err = 0;
+
+    if (order > ORDER_MAX || (g.n & ((1ull << order) - 1)) != 0 ||
+        g.n + (1ull << order) > 1ull << P2M_GFN_BITS) {
+        return -E_INVAL;
+    }
+    spin_lock(&d->p2m.lock);
+    if (!domain_alive(d)) {
+        err = -E_SRCH;
+    } else if (!d->p2m.direct) {
+        err = populate_locked(d, g, order);
+    } else {
+        for (uint64_t i = 0; i < 1ull << order && err == 0; i++) {
+            err = populate_direct(d, gfn_add(g, i));
+        }
+    }
+    spin_unlock(&d->p2m.lock);
+    return err;
+}
+
+// Whether the RAM page may leave the domain: 0, -E_NOENT (nothing there), -E_INVAL (no RAM), -E_BUSY (the
+// hypervisor uses it for the domain), -E_RESTART (a copy is under way).
+static int may_go(const struct p2m_entry *e)
+{
+    if (e->type != P2M_RAM) {
+        return e->type == P2M_NONE ? -E_NOENT : -E_INVAL;
+    }
+    if (frame_uses(e->mfn, FRAME_FIXED) > 0) {
+        return -E_BUSY;
+    }
+    return frame_uses(e->mfn, FRAME_PIN) > 0 ? -E_RESTART : 0;
+}
+
+// Takes a RAM page out of the p2m, paying for a split by rule 4. keep: the frame stays the domain's, so it cannot
+// become the table. 0 or -E_NOMEM.
+enum taking { TAKE_AWAY, TAKE_KEEPING };
+
+static int take_page(struct domain *d, gfn_t g, const struct p2m_entry *e, enum taking how,
+                     bool *became_table)
+{
+    bool needs_frame = e->order != 0 && !d->p2m.direct &&
+                       (how == TAKE_KEEPING || frame_uses(e->mfn, FRAME_MAPS) > 0);
+    mfn_t spare = MFN_NONE;
+    int err = needs_frame ? account_charge(&d->account, FC_P2M, 0, &spare) : 0;
+
+    if (err == 0) {
+        *became_table = p2m_take(&d->p2m, g, spare).became_table;
+    }
+    return err;
+}
+
+static int decrease_page(struct domain *d, gfn_t g)
+{
+    struct p2m_entry e;
+    bool became_table = true;
+    int err;
+
+    spin_lock(&d->p2m.lock);
+    e = p2m_lookup(&d->p2m, g);
+    err = domain_alive(d) ? may_go(&e) : -E_SRCH;
+    if (err == 0) {
+        err = take_page(d, g, &e, TAKE_AWAY, &became_table);
+    }
+    spin_unlock(&d->p2m.lock);
+    if (err == 0 && !became_table && !d->p2m.direct) {
+        account_split(&d->account, e.mfn);
+        mapping_let_go(d, e.mfn);
+    }
+    return err;
+}
+
+// A whole block, if none of its frames is used by anybody.
+static bool decrease_block(struct domain *d, gfn_t g)
+{
+    struct p2m_entry e;
+    bool free = false;
+
+    spin_lock(&d->p2m.lock);
+    e = p2m_lookup(&d->p2m, g);
+    if (domain_alive(d) && !d->p2m.direct && e.type == P2M_RAM && e.order == ORDER_2M &&
+        frame_order(frame_run(e.mfn)) == ORDER_2M) {
+        free = true;
+        for (uint32_t i = 0; i < 1u << ORDER_2M && free; i++) {
+            mfn_t m = mfn_add(e.mfn, i);
+
+            free = frame_uses(m, FRAME_MAPS) + frame_uses(m, FRAME_FIXED) +
+                       frame_uses(m, FRAME_PIN) == 0;
+        }
+        if (free) {
+            (void)p2m_take_block(&d->p2m, g);
+        }
+    }
+    spin_unlock(&d->p2m.lock);
+    if (free) {
+        account_refund(&d->account, e.mfn);
+    }
+    return free;
+}
+
+int memory_decrease(struct domain *d, gfn_t g, unsigned order)
+{
+    int err = 0;
+
+    if (order > ORDER_MAX || g.n + (1ull << order) > 1ull << P2M_GFN_BITS) {
+        return -E_INVAL;
+    }
+    if (order == ORDER_2M && g.n % (1u << ORDER_2M) == 0 && decrease_block(d, g)) {
+        return 0;
+    }
+    for (uint64_t i = 0; i < 1ull << order && err == 0; i++) {
+        err = decrease_page(d, gfn_add(g, i));
+        // Of a larger extent, what went in an earlier leg of the same call is not there any more.
+        if (err == -E_NOENT && order > 0) {
+            err = 0;
+        }
+    }
+    return err;
+}
+
+int memory_add_own(struct domain *d, gfn_t g, mfn_t m)
+{
+    struct p2m_entry e;
+    bool became_table;
+    int err;
+
+    spin_lock(&d->p2m.lock);
+    e = p2m_lookup(&d->p2m, g);
+    err = domain_alive(d) ? 0 : -E_SRCH;
+    if (err == 0 && e.type == P2M_RAM) {
+        // Displaced RAM stays the domain's, unmapped.
+        err = may_go(&e);
+        if (err == 0) {
+            err = take_page(d, g, &e, TAKE_KEEPING, &became_table);
+        }
+    } else if (err == 0 && e.type == P2M_OWN) {
+        (void)p2m_take(&d->p2m, g, MFN_NONE);
+    } else if (err == 0 && e.type != P2M_NONE) {
+        err = -E_EXIST;
+    }
+    if (err == 0) {
+        err = p2m_prepare(&d->p2m, g);
+    }
+    if (err == 0) {
+        p2m_put(&d->p2m, g, m, P2M_OWN, P2M_RW);
+    }
+    spin_unlock(&d->p2m.lock);
+    return err;
+}
+
+int memory_remove(struct domain *d, gfn_t g)
+{
+    struct p2m_entry e;
+    bool became_table;
+    int err = -E_NOENT;
+
+    if (g.n >> P2M_GFN_BITS != 0) {
+        return -E_INVAL;
+    }
+    spin_lock(&d->p2m.lock);
+    e = p2m_lookup(&d->p2m, g);
+    if (e.type == P2M_OWN) {
+        (void)p2m_take(&d->p2m, g, MFN_NONE);
+        err = 0;
+    } else if (e.type == P2M_RAM) {
+        err = may_go(&e);
+        if (err == 0) {
+            err = take_page(d, g, &e, TAKE_KEEPING, &became_table);
+        }
+    } else if (e.type == P2M_LEND || e.type == P2M_DEVICE) {
+        err = -E_INVAL; // ended by unmap_grant_ref; never
+    }
+    spin_unlock(&d->p2m.lock);
+    return e.type == P2M_VIEW || e.type == P2M_SINK ? view_unmap(d, g) : err;
+}
