@@ -7,7 +7,8 @@ import qemu
 from bed import Skip, check, test
 from beds import PLAIN, boots
 
-GUEST = 'build/arm64/guest/first_light.bin'
+GUEST = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..',
+                                       'build/arm64/guest/first_light.bin'))
 
 
 @test()
