@@ -12,8 +12,8 @@ void mmu_map_device(struct range r);
 // smp.c. Where head.S goes on with a secondary pcpu, MMU on, on its own stack.
 _Noreturn void smp_secondary(void);
 
-// vcpu.c. What of a guest traps to EL2, and the format of second stages; on each pcpu before its first
-// guest.
+// vcpu.c. What of a guest traps to EL2, and the format of second stages; on each pcpu before its
+// first guest.
 void guest_setup_cpu(void);
 
 struct el2_frame;
