@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The physical CPU of the simulated machine: a number that the host thread sets (sim_set_cpu).
+#ifndef ARCH_CPU_H
+#define ARCH_CPU_H
+
+#include <stdint.h>
+
+extern _Thread_local unsigned sim_this_cpu;
+
+// Lets other threads run; after very many turns the wait is taken for a deadlock and ends the test.
+void sim_relax(void);
+
+static inline unsigned arch_cpu_id(void)
+{
+    return sim_this_cpu;
+}
+
+static inline void arch_cpu_relax(void)
+{
+    sim_relax();
+}
+
+#endif

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The simulated machine as tests see it: an arena of RAM, pcpus that are numbers, a clock that stands
+// still until a test moves it, an interrupt controller that takes notes, and a shadow TLB that remembers
+// every translation ever published until it is flushed, so that reuse before the flush is found.
+// For one host thread at a time, but for sim_set_cpu.
+#ifndef SIM_SIM_H
+#define SIM_SIM_H
+
+#include "arch_types.h"
+#include "port/irqchip.h"
+
+#define SIM_MFN_BASE 0x40000u
+#define SIM_IRQS 256u
+
+// RAM of count frames from SIM_MFN_BASE on, filled with a pattern; pcpus 0 .. cpus-1; the clock at 1 s. May be called
+// again: everything is as new.
+void sim_init(uint32_t count, unsigned cpus);
+void sim_set_cpu(unsigned cpu);
+uint32_t sim_frames(void);
+
+void sim_set_time(uint64_t ns);
+void sim_advance(uint64_t ns);
+
+// How a call into the hypervisor ended.
+enum sim_end { SIM_RETURNED, SIM_IDLE, SIM_POWER_OFF, SIM_REBOOT, SIM_PANIC };
+// Calls fn(arg) and says how it ended: an idle pcpu with nothing to wake it, the end of the machine and panic
+// come back here. Outside of sim_try they abort.
+enum sim_end sim_try(void (*fn)(void *), void *arg);
+const char *sim_panic_text(void);
+
+// What a guest would see at a guest-physical address: by the shadow TLB if it has the translation,
+// else by the tables. Null: a fault.
+void *sim_guest(struct arch_p2m *p, gpa_t a);
+// The guest's virtual address page va is not mapped (poisoned) any more, or all are again.
+void sim_poison(gva_t va);
+void sim_poison_none(void);
+
+struct sim_irq {
+    bool enabled;
+    bool edge;
+    bool pending;
+    uint8_t priority;
+    unsigned cpu;
+    unsigned deactivated; // how often
+};
+
+struct sim_counts {
+    uint64_t flushes;
+    uint64_t publishes;
+    uint64_t cache_flushes;
+    uint64_t kicks[PCPU_MAX];
+    uint64_t switches; // vcpus loaded
+};
+
+extern struct sim_irq sim_irqs[SIM_IRQS];
+extern struct sim_counts sim_counts;
+
+// The slots that the pcpu would show its guest.
+struct virq_slots *sim_slots(unsigned cpu);
+// A physical interrupt for the pcpu, taken by its next arch_cpu_poll().
+void sim_raise(unsigned cpu, unsigned irq);
+// The guest sets its virtual timer.
+void sim_set_guest_timer(struct arch_vcpu *a, uint64_t when);
+
+// What was written to the console since the last call of sim_console_clear, ending in a zero byte.
+const char *sim_console(void);
+void sim_console_clear(void);
+
+#endif
