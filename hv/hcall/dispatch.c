@@ -17,8 +17,8 @@
 
 #define LEG_PARTS 2000u // a leg lasts a 2000th of a second when it is long
 
-// When the pcpu's leg first asked whether it is long, in ticks; 0: has not asked yet. Only its own pcpu
-// touches an entry.
+// When the pcpu's leg first asked whether it is long, in ticks; 0: has not asked yet. Only its
+// own pcpu touches an entry.
 static uint64_t leg_begun[PCPU_MAX];
 
 struct struct_head {
@@ -123,7 +123,8 @@ static long call_with_target(struct hcall *h, const struct hcall_row *row)
     return row->call(h);
 }
 
-// A row with an output: its place is found and pinned first, so that nothing can fail after the call.
+// A row with an output: its place is found and pinned first, so that nothing can fail after the
+// call.
 static long call_with_output(struct hcall *h, const struct hcall_row *row)
 {
     struct guest_out out;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copies to and from the calling vcpu's memory, and pins of it. Called by the dispatcher and the
-// families. Takes the caller's p2m lock for each page: the two translations of an address and the copy
-// happen under it, so no frame is reused in between. Charges nothing.
+// families. Takes the caller's p2m lock for each page: the two translations of an address and the
+// copy happen under it, so no frame is reused in between. Charges nothing.
 #include "hcall/hcall.h"
 
 #include "lib/errno.h"
@@ -10,7 +10,8 @@
 
 enum guest_access { ACCESS_READ, ACCESS_WRITE };
 
-// The hypervisor's address of a byte of the caller's, good while the p2m lock is held; null: a fault.
+// The hypervisor's address of a byte of the caller's, good while the p2m lock is held; null: a
+// fault.
 static uint8_t *guest_find(struct hcall *h, guest_ptr_t p, enum guest_access access)
 {
     bool write = access == ACCESS_WRITE;

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// domctl: a manager makes, limits, looks at and ends the subjects of its fief. Called by the
+// dispatcher with the right checked and the target resolved; the target's lock guards what is set
+// here. What a domain costs is charged to its own account, within its fief's budget.
+#include "hcall/domctl.h"
+
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "port/irqchip.h"
+#include "port/mem.h"
+#include "port/timer.h"
+
+#define IRQ_PRIVATE 32u // interrupts of each vcpu; shared ones begin here
+#define IRQ_END 1020u   // first number that is no shared interrupt (GIC architecture)
+#define MAPTRACK_FRAMES_MAX 1024u
+#define FLUSH_PAGES 32u // pages of one hold of the p2m lock in a cache flush
+#define SIZE_LIMIT_FRAMES UINT32_MAX
+
+#define FLAGS_NEEDED (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)
+
+// What Xen refuses on arm64 too, and what Fief does not offer: IOMMU, vPMU, vmtrace, TEE, GICv2.
+static bool config_good(const struct xen_domctl_createdomain *c)
+{
+    const struct xen_arch_domainconfig *a = &c->arch;
+
+    return c->flags == FLAGS_NEEDED && c->iommu_opts == 0 && c->vmtrace_size == 0 &&
+           c->cpupool_id == 0 && c->max_vcpus >= 1 && c->max_vcpus <= DOMAIN_VCPUS_MAX &&
+           c->grant_opts == XEN_DOMCTL_GRANT_version(1) &&
+           (a->gic_version == XEN_DOMCTL_CONFIG_GIC_NATIVE ||
+            a->gic_version == XEN_DOMCTL_CONFIG_GIC_V3) &&
+           a->tee_type == XEN_DOMCTL_CONFIG_TEE_NONE && a->nr_spis <= IRQ_END - IRQ_PRIVATE;
+}
+
+// Negative asks for the default, as in Xen. False: out of range.
+static bool limit_choose(int32_t wanted, uint32_t most, uint32_t least, uint32_t *out)
+{
+    *out = wanted < 0 ? most : (uint32_t)wanted;
+    return *out >= least && *out <= most;
+}
+
+// Makes a paused domain without memory, its vcpus absent. The answer has its number and what it
+// got.
+static long create_domain(struct hcall *h)
+{
+    struct xen_domctl *op = &h->in.domctl;
+    struct xen_domctl_createdomain *c = &op->u.createdomain;
+    struct domain_config config = {
+        .name = "guest",
+        .vcpus = c->max_vcpus,
+        .max_evtchn_port = MIN(c->max_evtchn_port, EVTCHN_PORTS_MAX - 1),
+        .spis = c->arch.nr_spis,
+        .create_flags = c->flags,
+        .ssidref = c->ssidref,
+        .gicd_base = GUEST_GICV3_GICD_BASE,
+        .gicr_base = GUEST_GICV3_GICR0_BASE,
+        .domid = op->domain == 0 || op->domain >= FIEF_DOMIDS ? -1 : (int32_t)op->domain,
+    };
+    struct domain *d;
+    uint32_t maptrack;
+    int error;
+
+    if (!config_good(c) ||
+        !limit_choose(c->max_grant_frames, GNTTAB_FRAMES_MAX, 1, &config.max_grant_frames) ||
+        !limit_choose(c->max_maptrack_frames, MAPTRACK_FRAMES_MAX, 0, &maptrack)) {
+        return -E_INVAL;
+    }
+    memcpy(config.handle, c->handle, sizeof(config.handle));
+    error = domain_create(h->caller->fief, &config, &d);
+    if (error) {
+        return error;
+    }
+    // No vcpu of it runs yet that could map anything.
+    d->gnttab.max_maptrack = maptrack;
+    op->domain = fief_number(h->caller, d);
+    c->arch.gic_version = XEN_DOMCTL_CONFIG_GIC_V3;
+    c->arch.clock_frequency = 0; // the counter's frequency register is right
+    return 0;
+}
+
+static long destroy_domain(struct hcall *h)
+{
+    for (;;) {
+        int error = domain_destroy(h->target);
+
+        if (error != -E_RESTART) {
+            return error;
+        }
+        if (hcall_preempt()) {
+            return HCALL_AGAIN;
+        }
+    }
+}
+
+static long pause_domain(struct hcall *h)
+{
+    int error = domain_pause_by_tools(h->target);
+
+    // Tools expect the domain to stand still afterwards. Its pcpus leave the guest without our
+    // help; no lock is held here.
+    while (!error && !domain_stopped(h->target) && !hcall_preempt()) {
+        arch_cpu_relax();
+    }
+    return error;
+}
+
+static long unpause_domain(struct hcall *h)
+{
+    return domain_unpause_by_tools(h->target);
+}
+
+static void fill_vcpus(const struct domain *d, struct xen_domctl_getdomaininfo *info)
+{
+    uint32_t flags = XEN_DOMINF_blocked;
+
+    info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
+    for (uint32_t i = 0; i < d->vcpu_count; i++) {
+        const struct vcpu *v = d->vcpu[i];
+
+        if (!v || !(v->flags & VCPU_PRESENT)) {
+            continue;
+        }
+        info->max_vcpu_id = i;
+        info->cpu_time += domctl_run_time(v);
+        if (!(v->flags & VCPU_ONLINE)) {
+            continue;
+        }
+        info->nr_online_vcpus++;
+        if (v->sched.state != SCHED_BLOCKED) {
+            flags &= ~XEN_DOMINF_blocked;
+        }
+        if (v->sched.state == SCHED_RUNNING) {
+            flags |= XEN_DOMINF_running;
+        }
+    }
+    info->flags |= info->nr_online_vcpus ? flags : 0;
+}
+
+static uint32_t life_flags(const struct domain *d)
+{
+    uint32_t flags = XEN_DOMINF_hap;
+
+    flags |= d->create_flags & XEN_DOMCTL_CDF_hvm ? XEN_DOMINF_hvm_guest : 0;
+    flags |= domain_alive(d) ? 0 : XEN_DOMINF_dying;
+    flags |= d->paused_by_tools ? XEN_DOMINF_paused : 0;
+    flags |= d->debugging ? XEN_DOMINF_debugged : 0;
+    if (d->shut_down) {
+        flags |= XEN_DOMINF_shutdown;
+        flags |= (uint32_t)d->shutdown_code << XEN_DOMINF_shutdownshift;
+    }
+    return flags;
+}
+
+void domctl_fill_info(const struct domain *viewer, const struct domain *d,
+                      struct xen_domctl_getdomaininfo *info)
+{
+    memset(info, 0, sizeof(*info));
+    info->domain = fief_number(viewer, d);
+    info->flags = life_flags(d);
+    fill_vcpus(d, info);
+    info->tot_pages = d->account.held[FC_RAM];
+    info->max_pages = d->max_pages;
+    info->shared_info_frame = d->shared_info_gfn;
+    info->ssidref = d->ssidref;
+    memcpy(info->handle, d->handle, sizeof(info->handle));
+    info->gpaddr_bits = P2M_GFN_BITS + PAGE_SHIFT;
+}
+
+// Xen's way: the first domain with a number of at least the one that is named.
+static long get_domain_info(struct hcall *h)
+{
+    struct xen_domctl *op = &h->in.domctl;
+    struct domain *d = h->target;
+
+    if (!d) {
+        if (op->domain >= DOMID_FIRST_RESERVED) {
+            return -E_INVAL;
+        }
+        d = fief_next(h->caller->fief, op->domain);
+    }
+    if (!d) {
+        return -E_SRCH;
+    }
+    domctl_fill_info(h->caller, d, &op->u.getdomaininfo);
+    op->domain = op->u.getdomaininfo.domain;
+    return 0;
+}
+
+// The most RAM that the domain may hold. Takes nothing, and takes nothing away.
+static long max_mem(struct hcall *h)
+{
+    uint64_t frames = h->in.domctl.u.max_mem.max_memkb >> (PAGE_SHIFT - 10);
+    struct domain *t = h->target;
+
+    frames = MIN(frames, SIZE_LIMIT_FRAMES);
+    spin_lock(&t->lock);
+    t->max_pages = frames;
+    account_limit(&t->account, FC_RAM, frames);
+    spin_unlock(&t->lock);
+    return 0;
+}
+
+static long max_vcpus(struct hcall *h)
+{
+    return domain_set_max_vcpus(h->target, h->in.domctl.u.max_vcpus.max);
+}
+
+static long set_handle(struct hcall *h)
+{
+    struct domain *t = h->target;
+
+    spin_lock(&t->lock);
+    memcpy(t->handle, h->in.domctl.u.setdomainhandle.handle, sizeof(t->handle));
+    spin_unlock(&t->lock);
+    return 0;
+}
+
+static long set_debugging(struct hcall *h)
+{
+    struct domain *t = h->target;
+
+    spin_lock(&t->lock);
+    t->debugging = h->in.domctl.u.setdebugging.enable != 0;
+    spin_unlock(&t->lock);
+    return 0;
+}
+
+static long set_time_offset(struct hcall *h)
+{
+    struct domain *t = h->target;
+
+    spin_lock(&t->lock);
+    t->time_offset = h->in.domctl.u.settimeoffset.time_offset_seconds;
+    spin_unlock(&t->lock);
+    return 0;
+}
+
+// Every domain is 64-bit; 32-bit ones are not offered.
+static long set_address_size(struct hcall *h)
+{
+    return h->in.domctl.u.address_size.size == 64 ? 0 : -E_INVAL;
+}
+
+// Cleans one page to memory. The p2m lock is held.
+static void flush_page(struct domain *t, gfn_t g)
+{
+    struct p2m_entry e = p2m_lookup(&t->p2m, g);
+
+    if (e.type == P2M_RAM) {
+        cache_flush(frame_ptr(e.mfn), PAGE_SIZE);
+    }
+}
+
+// What the tools wrote by their own mapping becomes visible to a guest that starts with caches
+// off. Progress is in the argument, which is looked at afresh in each leg.
+static long cache_flush_range(struct hcall *h)
+{
+    struct xen_domctl_cacheflush *a = &h->in.domctl.u.cacheflush;
+    struct domain *t = h->target;
+
+    if (a->start_pfn + a->nr_pfns < a->start_pfn) {
+        return -E_INVAL;
+    }
+    while (a->nr_pfns && a->start_pfn <= t->p2m.max_gfn) {
+        uint64_t part = MIN(a->nr_pfns, FLUSH_PAGES);
+
+        spin_lock(&t->p2m.lock);
+        for (uint64_t i = 0; i < part; i++) {
+            flush_page(t, gfn(a->start_pfn + i));
+        }
+        spin_unlock(&t->p2m.lock);
+        a->start_pfn += part;
+        a->nr_pfns -= part;
+        if (a->nr_pfns && hcall_preempt()) {
+            return HCALL_AGAIN;
+        }
+    }
+    return 0;
+}
+
+static long get_mempool_size(struct hcall *h)
+{
+    h->in.domctl.u.paging_mempool.size = h->target->p2m.pool_bytes;
+    return 0;
+}
+
+// The most that the domain's page tables may take, bytes. Takes nothing: tables are charged when
+// made. Below what is in use it is refused, as in Xen.
+static long set_mempool_size(struct hcall *h)
+{
+    uint64_t bytes = h->in.domctl.u.paging_mempool.size;
+    uint64_t frames = bytes >> PAGE_SHIFT;
+    struct domain *t = h->target;
+    long error = 0;
+
+    if (bytes % PAGE_SIZE || frames > SIZE_LIMIT_FRAMES) {
+        return -E_INVAL;
+    }
+    spin_lock(&t->p2m.lock);
+    if (frames < t->account.held[FC_P2M]) {
+        error = -E_NOMEM;
+    } else {
+        t->p2m.pool_bytes = bytes;
+        account_limit(&t->account, FC_P2M, frames);
+    }
+    spin_unlock(&t->p2m.lock);
+    return error;
+}
+
+// The argument of every row is the whole structure; the domid stands behind command and version.
+#define ROW(text, function, way, needs, whom, thousands, frames)                                   \
+    {.name = (text), .call = (function), .size = sizeof(struct xen_domctl), .direction = (way),   \
+     .right = (needs), .relation = (whom), .target_at = offsetof(struct xen_domctl, domain),       \
+     .work = (thousands), .charge = (frames)}
+
+#define EITHER (TARGET_SELF_OR_BELOW | TARGET_DYING)
+
+static const struct hcall_row rows[] = {
+    [XEN_DOMCTL_createdomain] =
+        ROW("createdomain", create_domain, DIR_INOUT, RIGHT_BUILD, TARGET_NONE, 300, 300),
+    [XEN_DOMCTL_destroydomain] = ROW("destroydomain", destroy_domain, DIR_IN, RIGHT_RUN,
+                                     TARGET_BELOW | TARGET_DYING, 800, 0),
+    [XEN_DOMCTL_pausedomain] = ROW("pausedomain", pause_domain, DIR_IN, RIGHT_RUN,
+                                   TARGET_BELOW | TARGET_DYING, 800, 0),
+    [XEN_DOMCTL_unpausedomain] = ROW("unpausedomain", unpause_domain, DIR_IN, RIGHT_RUN,
+                                     TARGET_BELOW | TARGET_DYING, 30, 0),
+    [XEN_DOMCTL_getdomaininfo] = ROW("getdomaininfo", get_domain_info, DIR_INOUT, RIGHT_OBSERVE,
+                                     TARGET_ANY | TARGET_DYING, 6, 0),
+    [XEN_DOMCTL_setvcpuaffinity] = ROW("setvcpuaffinity", domctl_set_vcpu_affinity, DIR_IN,
+                                       RIGHT_RUN, TARGET_SELF_OR_BELOW, 12, 0),
+    [XEN_DOMCTL_max_mem] =
+        ROW("max_mem", max_mem, DIR_IN, RIGHT_BUILD, TARGET_SELF_OR_BELOW, 2, 0),
+    [XEN_DOMCTL_setvcpucontext] = ROW("setvcpucontext", domctl_set_vcpu_context, DIR_IN,
+                                      RIGHT_BUILD, TARGET_BELOW, 800, 0),
+    [XEN_DOMCTL_getvcpucontext] = ROW("getvcpucontext", domctl_get_vcpu_context, DIR_IN,
+                                      RIGHT_OBSERVE, TARGET_BELOW, 800, 0),
+    [XEN_DOMCTL_getvcpuinfo] =
+        ROW("getvcpuinfo", domctl_get_vcpu_info, DIR_INOUT, RIGHT_OBSERVE, EITHER, 2, 0),
+    [XEN_DOMCTL_max_vcpus] =
+        ROW("max_vcpus", max_vcpus, DIR_IN, RIGHT_BUILD, TARGET_BELOW, 10, 0),
+    [XEN_DOMCTL_scheduler_op] = ROW("scheduler_op", domctl_scheduler_op, DIR_INOUT, RIGHT_RUN,
+                                    TARGET_SELF_OR_BELOW, 2, 0),
+    [XEN_DOMCTL_setdomainhandle] = ROW("setdomainhandle", set_handle, DIR_IN, RIGHT_BUILD,
+                                       TARGET_SELF_OR_BELOW, 2, 0),
+    [XEN_DOMCTL_setdebugging] =
+        ROW("setdebugging", set_debugging, DIR_IN, RIGHT_RUN, TARGET_BELOW, 2, 0),
+    [XEN_DOMCTL_settimeoffset] = ROW("settimeoffset", set_time_offset, DIR_IN, RIGHT_BUILD,
+                                     TARGET_SELF_OR_BELOW, 2, 0),
+    [XEN_DOMCTL_getvcpuaffinity] = ROW("getvcpuaffinity", domctl_get_vcpu_affinity, DIR_IN,
+                                       RIGHT_OBSERVE, EITHER, 12, 0),
+    [XEN_DOMCTL_set_address_size] = ROW("set_address_size", set_address_size, DIR_IN, RIGHT_BUILD,
+                                        TARGET_SELF_OR_BELOW, 2, 0),
+    [XEN_DOMCTL_setnodeaffinity] = ROW("setnodeaffinity", domctl_set_node_affinity, DIR_IN,
+                                       RIGHT_RUN, TARGET_SELF_OR_BELOW, 3, 0),
+    [XEN_DOMCTL_getnodeaffinity] = ROW("getnodeaffinity", domctl_get_node_affinity, DIR_IN,
+                                       RIGHT_OBSERVE, EITHER, 6, 0),
+    [XEN_DOMCTL_cacheflush] = ROW("cacheflush", cache_flush_range, DIR_INOUT, RIGHT_BUILD,
+                                  TARGET_SELF_OR_BELOW, 800, 0),
+    [XEN_DOMCTL_get_paging_mempool_size] = ROW("get_paging_mempool_size", get_mempool_size,
+                                               DIR_INOUT, RIGHT_OBSERVE, EITHER, 2, 0),
+    [XEN_DOMCTL_set_paging_mempool_size] = ROW("set_paging_mempool_size", set_mempool_size,
+                                               DIR_IN, RIGHT_BUILD, TARGET_SELF_OR_BELOW, 2, 0),
+};
+
+_Static_assert(sizeof(struct xen_domctl) <= HCALL_ARG_MAX, "the argument has its place");
+
+const struct hcall_family domctl_family = {
+    .name = "domctl",
+    .form = FORM_STRUCT,
+    .rows = ARRAY_COUNT(rows),
+    .version = XEN_DOMCTL_INTERFACE_VERSION,
+    .row = rows,
+};
