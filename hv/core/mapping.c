@@ -235,6 +235,7 @@ bool mapping_drain_mapped(struct domain *d)
     uint64_t g;
     enum mapping_kind kind;
     struct domain *owner;
+    int err;
 
     spin_lock(&d->p2m.lock);
     m = mapping_first(d);
@@ -246,11 +247,13 @@ bool mapping_drain_mapped(struct domain *d)
         return false;
     }
     if (kind == MAPPING_VIEW) {
-        (void)view_unmap(d, gfn(g));
+        // Only the drain itself ends what a dying domain maps, so it is still there.
+        err = view_unmap(d, gfn(g));
+        invariant(err == 0);
         return true;
     }
     m = mapping_lock_lend(d, handle, &owner);
-    invariant(m != NULL); // only the drain itself ends what a dying domain maps
+    invariant(m != NULL);
     mapping_end_lend(m, owner);
     return true;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // console_io: a guest kernel's own line to the serial console. Called by the dispatcher; takes no
-// lock itself (core/console.c takes the console's), charges nothing. The domain that holds the console
-// writes characters as they are; what others write goes to the log line by line, with their number and
-// under the rate limit of guest messages.
+// lock itself (core/console.c takes the console's), charges nothing. The domain that holds the
+// console writes characters as they are; what others write goes to the log line by line, with their
+// number and under the rate limit of guest messages.
 #include "core/console.h"
 #include "hcall/hcall.h"
 #include "lib/errno.h"
@@ -64,8 +64,8 @@ static long console_io_write(struct hcall *h)
     return 0;
 }
 
-// Returns how many characters were read. The buffer is pinned first: a character that was taken cannot be
-// put back.
+// Returns how many characters were read. The buffer is pinned first: a character that was taken
+// cannot be put back.
 static long console_io_read(struct hcall *h)
 {
     char piece[CONSOLE_PIECE] = {0};

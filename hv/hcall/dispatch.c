@@ -91,7 +91,7 @@ static long target_find(struct hcall *h, const struct hcall_row *row)
     memcpy(&domid, &h->in.bytes[row->target_at], sizeof(domid));
     t = fief_resolve(h->caller, domid);
     h->target = t;
-    if (relation == TARGET_ANY) {
+    if (relation == TARGET_ANY || (!t && (row->relation & TARGET_GONE))) {
         return 0;
     }
     if (!t || !(domain_alive(t) || (row->relation & TARGET_DYING))) {

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// grant_table_op: arrays of operations, one transaction each, with a status in the element. Called by
-// the dispatcher; core/gnttab.c takes the locks. A mapping is charged to its mapper, grant frames to
-// the granter (Xen public header grant_table.h). Progress is in the registers: the array's address and length
-// as far as they are still to be done.
+// grant_table_op: arrays of operations, one transaction each, with a status in the element. Called
+// by the dispatcher; core/gnttab.c takes the locks. A mapping is charged to its mapper, grant
+// frames to the granter (Xen public header grant_table.h). Progress is in the registers: the
+// array's address and length as far as they are still to be done.
 #include "hcall/hcall.h"
 #include "lib/errno.h"
 
 #define ELEMENT_MAX 64u
 #define COUNT_MAX 0x7fffffffu
 
-// One element, copied in; returns 0 (the element goes back to the caller) or an error of the whole call.
+// One element, copied in; returns 0 (the element goes back to the caller) or an error of the whole
+// call.
 typedef long element_call(struct hcall *h, void *element);
 
 static long element_run(struct hcall *h, size_t size, element_call *call)
@@ -51,7 +52,8 @@ static long array_run(struct hcall *h, size_t size, element_call *call)
     return 0;
 }
 
-// Whose grant table: the caller's own or a subject's. Null when it is nobody's that the caller may ask for.
+// Whose grant table: the caller's own or a subject's. Null when it is nobody's that the caller may
+// ask for.
 static struct domain *table_owner(struct hcall *h, domid_t number, int16_t *status)
 {
     struct domain *d = fief_resolve(h->caller, number);

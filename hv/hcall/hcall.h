@@ -56,7 +56,8 @@ enum hcall_relation { // whom the argument's domid may name
     TARGET_SELF_OR_BELOW,
     TARGET_PEER,  // anybody that the caller can name (itself included); the handler decides
     TARGET_ANY,   // resolved if it exists, null otherwise: the handler decides
-    TARGET_RELATION = 0x7f,
+    TARGET_RELATION = 0x3f,
+    TARGET_GONE = 0x40,  // with one of the above: null when there is nobody, and the handler answers
     TARGET_DYING = 0x80, // with one of the above: a dying domain will do; else it does not exist
 };
 
@@ -68,7 +69,7 @@ struct hcall_row {
     uint16_t size;         // of the argument structure, bytes
     uint8_t direction;     // enum hcall_direction
     uint8_t right;         // enum hcall_right
-    uint8_t relation;      // enum hcall_relation, perhaps with TARGET_DYING
+    uint8_t relation;      // enum hcall_relation, perhaps with TARGET_DYING, TARGET_GONE
     uint8_t target_at;     // offset of the 16-bit domid in the structure
     uint16_t work;         // worst case of one leg, in thousands of instructions
     uint16_t charge;       // worst case of one leg, in frames

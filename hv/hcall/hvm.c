@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// hvm_op: the numbered parameters of a domain, by which a toolstack tells a guest where its xenstore and
-// console rings are. Called by the dispatcher; takes the target's domain lock, charges nothing. Who may
-// read and write which is Xen's (public header hvm/params.h).
+// hvm_op: the numbered parameters of a domain, by which a toolstack tells a guest where its
+// xenstore and console rings are. Called by the dispatcher; takes the target's domain lock, charges
+// nothing. Who may read and write which is Xen's (public header hvm/params.h).
 #include "hcall/hcall.h"
 #include "lib/errno.h"
 
@@ -24,8 +24,8 @@ static const struct {
 
 _Static_assert(ARRAY_COUNT(params) == DOMAIN_HVM_PARAMS, "each has its place in the domain");
 
-// Where the parameter is kept, when the caller may have it: -E_INVAL when it is not offered, -E_PERM
-// when it is the caller's own and its access is below least.
+// Where the parameter is kept, when the caller may have it: -E_INVAL when it is not offered,
+// -E_PERM when it is the caller's own and its access is below least.
 static long param_place(const struct hcall *h, uint32_t index, enum param_access least)
 {
     for (unsigned i = 0; i < ARRAY_COUNT(params); i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// hypfs_op: a small tree of facts that xenhypfs shows and xl set-parameters writes to. Called by the
-// dispatcher, for managers only; needs no lock, charges nothing. The tree is the table below; the
-// layout of what is read is Xen's (public header hypfs.h).
+// hypfs_op: a small tree of facts that xenhypfs shows and xl set-parameters writes to. Called by
+// the dispatcher, for managers only; needs no lock, charges nothing. The tree is the table below;
+// the layout of what is read is Xen's (public header hypfs.h).
 #include "core/console.h"
 #include "hcall/hcall.h"
 #include "hcall/info.h"
@@ -29,7 +29,8 @@ static const char *const level_names[] = {
     [LOG_DEBUG] = "all",
 };
 
-// A level by its name, or by the first half of Xen's "level/rate-limited level". Negative: no level.
+// A level by its name, or by the first half of Xen's "level/rate-limited level". Negative: no
+// level.
 static int level_of(const char *value)
 {
     const char *end = strchr(value, '/');
@@ -165,7 +166,8 @@ static size_t list_directory(const struct node *dir, uint8_t *to)
     return used;
 }
 
-// Fills to (CONTENT_MAX bytes, aligned for a direntry) with what a node contains; returns its length.
+// Fills to (CONTENT_MAX bytes, aligned for a direntry) with what a node contains; returns its
+// length.
 static size_t content_of(const struct node *n, uint8_t *to)
 {
     if (n->type == XEN_HYPFS_TYPE_UINT) {
@@ -211,7 +213,8 @@ static long op_get_version(struct hcall *h)
     return XEN_HYPFS_VERSION;
 }
 
-// reg[3], reg[4]: the buffer and its size. The entry goes out in any case, so that the caller learns the size.
+// reg[3], reg[4]: the buffer and its size. The entry goes out in any case, so that the caller
+// learns the size.
 static long op_read(struct hcall *h)
 {
     _Alignas(struct xen_hypfs_dirlistentry) uint8_t content[CONTENT_MAX];

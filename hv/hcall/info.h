@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What the hypervisor says about itself: shown by xen_version and hypfs. Constant after boot, no lock.
+// What the hypervisor says about itself: shown by xen_version and hypfs. Constant after boot, no
+// lock.
 #ifndef HCALL_INFO_H
 #define HCALL_INFO_H
 
@@ -16,7 +17,8 @@
 #define INFO_COMPILE_DATE "not recorded" // so that two builds of one source are the same bytes
 #define INFO_COMMAND_LINE_MAX 1024u
 
-// The hypervisor's command line, kept (cut at INFO_COMMAND_LINE_MAX - 1 characters). boot/ calls it once.
+// The hypervisor's command line, kept (cut at INFO_COMMAND_LINE_MAX - 1 characters). boot/ calls it
+// once.
 void info_set_command_line(const char *text);
 const char *info_command_line(void);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The hypercalls with one or no sub-operation: platform_op (the wall clock), vm_assist, and two that
-// exist only to say no: physdev_op (Linux asks for each PCI device and goes on) and xsm_op (xl then leaves
-// the label empty). Called by the dispatcher; core takes the locks; nothing is charged.
+// The hypercalls with one or no sub-operation: platform_op (the wall clock), vm_assist, and two
+// that exist only to say no: physdev_op (Linux asks for each PCI device and goes on) and xsm_op (xl
+// then leaves the label empty). Called by the dispatcher; core takes the locks; nothing is charged.
 #include "core/wallclock.h"
 #include "hcall/hcall.h"
 #include "lib/errno.h"

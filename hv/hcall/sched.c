@@ -28,7 +28,8 @@ static long op_shutdown(struct hcall *h)
     return 0;
 }
 
-// 1: a port is pending, 0: none is, or -E_FAULT, -E_INVAL. *first is the only port, when there is one.
+// 1: a port is pending, 0: none is, or -E_FAULT, -E_INVAL. *first is the only port, when there is
+// one.
 static long poll_look(struct hcall *h, const struct sched_poll *a, uint32_t *first)
 {
     guest_ptr_t at = guest_ptr((uintptr_t)a->ports.p);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // vcpu_op: where a vcpu's shared structures are in its guest's memory. Called by the dispatcher;
-// core takes the locks; the guest's own frames are fixed, nothing is charged (Xen public header vcpu.h; arm
-// has these two).
+// core takes the locks; the guest's own frames are fixed, nothing is charged (Xen public header
+// vcpu.h; arm has these two).
 #include "core/runstate.h"
 #include "hcall/hcall.h"
 #include "lib/errno.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // xen_version: who the hypervisor says it is. Called by the dispatcher; reads constants and the
-// caller's own features, needs no lock, charges nothing. The numbers say which Xen ABI is offered, so
-// that Debian's tools accept it (Xen public header version.h).
+// caller's own features, needs no lock, charges nothing. The numbers say which Xen ABI is offered,
+// so that Debian's tools accept it (Xen public header version.h).
 #include "hcall/hcall.h"
 #include "hcall/info.h"
 #include "lib/errno.h"
