@@ -4,8 +4,8 @@
 // and by vdev for a domain's shared interrupts. Most registers set and clear bits by writing ones;
 // gic_lock guards those that do not, and is a leaf. Nobody pays: nothing is allocated.
 //
-// EOI mode 1: the hypervisor drops an interrupt's priority at once; a domain's interrupt stays active
-// until the domain, by way of its list register, deactivates it.
+// EOI mode 1: the hypervisor drops an interrupt's priority at once; a domain's interrupt stays
+// active until the domain, by way of its list register, deactivates it.
 #include "drv/gicv3.h"
 
 #include "drv/gicv3_virt.h"
@@ -86,7 +86,7 @@ static void gic_wait(uint64_t address, uint32_t bit, const char *what)
         }
         arch_cpu_relax();
     }
-    panic("GICv3: %s does not become ready (register %#lx)", what, address);
+    panic("GICv3: %s does not become ready (register 0x%lx)", what, address);
 }
 
 // The word that holds one bit for irq, and that bit; bank: GICD_I*R.
@@ -205,7 +205,7 @@ static uint64_t gicr_find(uint64_t mpidr)
             return at;
         }
     }
-    panic("GICv3: no redistributor for the pcpu with MPIDR %#lx: the device tree's GIC node and "
+    panic("GICv3: no redistributor for the pcpu with MPIDR 0x%lx: the device tree's GIC node and "
           "the machine differ",
           mpidr);
 }

@@ -16,6 +16,7 @@ static void hypercalls_go_by_immediate(void **state)
 {
     (void)state;
     assert_int_equal(decode_trap(CLASS(0x16) | 0xea1).kind, TRAP_HYPERCALL);
+    assert_int_equal(decode_trap(ESR_HYPERCALL).kind, TRAP_HYPERCALL);
     assert_int_equal(decode_trap(CLASS(0x16) | 0).kind, TRAP_HVC);
     assert_int_equal(decode_trap(CLASS(0x16) | 1).kind, TRAP_UNKNOWN);
     assert_int_equal(decode_trap(CLASS(0x16) | 0xffff).kind, TRAP_UNKNOWN);
@@ -72,9 +73,11 @@ static void data_access_without_syndrome(void **state)
     t = decode_trap(CLASS(0x24) | 1u << 24 | 1u << 7 | 0x06);
     assert_int_equal(t.size, 0);
     assert_true(t.walk);
-    // Cache maintenance is no write.
-    t = decode_trap(CLASS(0x24) | 1u << 8 | 1u << 6 | 0x0f);
+    // Cache maintenance is a write only where writing is what was refused.
+    t = decode_trap(CLASS(0x24) | 1u << 8 | 1u << 6 | 0x07);
     assert_false(t.write);
+    t = decode_trap(CLASS(0x24) | 1u << 8 | 1u << 6 | 0x0f);
+    assert_true(t.write);
 }
 
 static void faults_by_code(void **state)

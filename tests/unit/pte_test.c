@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // links: hv/arch/arm64/pte.c
-// The arm64 codec of second-stage entries: what goes in comes out, and the bits are the architecture's.
+// The arm64 codec of second-stage entries: what goes in comes out, and the bits are those of the
+// architecture.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

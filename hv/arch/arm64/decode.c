@@ -92,8 +92,9 @@ static void decode_data(struct trap *t, uint32_t iss)
     t->kind = TRAP_DATA;
     t->fault = decode_fault(iss);
     t->walk = (iss & ISS_WALK) != 0;
-    // Cache maintenance reports itself as a write, and needs no right to write.
-    t->write = (iss & (ISS_WRITE | ISS_CACHE)) == ISS_WRITE;
+    // Cache maintenance reports itself as a write, and seldom needs the right to write: only when
+    // that is what it was refused for.
+    t->write = (iss & ISS_WRITE) && (!(iss & ISS_CACHE) || t->fault == FAULT_PERMISSION);
     if ((iss & ISS_VALID) == 0 || t->walk) {
         return;
     }

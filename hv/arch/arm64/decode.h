@@ -45,6 +45,9 @@ struct trap {
     ((uint32_t)(op0) << 20 | (uint32_t)(op2) << 17 | (uint32_t)(op1) << 14 |                       \
      (uint32_t)(crn) << 10 | (uint32_t)(crm) << 1)
 
+// The syndrome of a hypercall, HVC #0xea1 from AArch64, whole.
+#define ESR_HYPERCALL 0x5a000ea1u
+
 struct trap decode_trap(uint64_t esr);
 
 // The value that a load leaves in its register: data as the device gave it, in the low bytes.

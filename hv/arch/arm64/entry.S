@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The vector table of EL2, the way out of a guest and into it, and FP/SIMD registers. Interrupts are
-// masked throughout. A guest's registers are saved to the struct arch_vcpu that the pcpu has loaded;
-// the stack is always at its top here, because EL2 runs each exit to completion.
+// The vector table of EL2, the way out of a guest and into it, and FP/SIMD registers. Interrupts
+// are masked throughout. A guest's registers are saved to the struct arch_vcpu that the pcpu has
+// loaded; the stack is at its top here, because EL2 runs each exit to completion.
 #include "offsets.h"
 
     .arch_extension fp

@@ -3,9 +3,9 @@
 // of each that this hypervisor knows to be harmless. Fields that are not listed read as 0. Field
 // meanings: Arm ARM D17.2, ID_AA64*_EL1. Filled once at boot, then only read; no lock.
 //
-// Left out, because the hypervisor neither saves their state nor emulates them: SVE, SME, MTE, pointer
-// authentication, AMU, MPAM, RAS, trace, SPE, PMU, nested virtualisation, EL3, TME, LS64, MOPS, LOR,
-// the XS attribute, ECV, SCXTNUM, 52-bit output addresses, AArch32 at EL1.
+// Left out, because the hypervisor neither saves their state nor emulates them: SVE, SME, MTE,
+// pointer authentication, AMU, MPAM, RAS, trace, SPE, PMU, nested virtualisation, EL3, TME, LS64,
+// MOPS, LOR, the XS attribute, ECV, SCXTNUM, 52-bit output addresses, AArch32 at EL1.
 #include "drv/sysreg.h"
 #include "lib/types.h"
 #include "trap.h"

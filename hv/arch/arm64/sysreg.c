@@ -88,7 +88,8 @@ static const struct sysreg_row sysreg_rows[] = {
     {SYSREG_ALL, SYSREG(2, 0, 1, 1, 4), FROM_EL1, OSLSR_OSLM_1, NULL}, // OSLSR_EL1
     {SYSREG_OP01, SYSREG(2, 0, 0, 0, 0), FROM_EL1, 0, NULL},           // DBG*, MDSCR_EL1, OS*
     {SYSREG_OP01, SYSREG(2, 3, 0, 0, 0), FROM_EL0, 0, NULL},           // MDCCSR_EL0, DBGDTR_EL0
-    // Performance monitors: ID_AA64DFR0_EL1 says that there are none; kernels switch them off anyway.
+    // Performance monitors: ID_AA64DFR0_EL1 says that there are none; kernels switch them off
+    // anyway.
     {SYSREG_NO_OP2, SYSREG(3, 3, 9, 12, 0), FROM_EL1, 0, NULL}, // PMCR_EL0 and the like
     {SYSREG_NO_OP2, SYSREG(3, 3, 9, 13, 0), FROM_EL1, 0, NULL}, // PMCCNTR_EL0 ...
     {SYSREG_NO_OP2, SYSREG(3, 3, 9, 14, 0), FROM_EL1, 0, NULL}, // PMUSERENR_EL0 ...

@@ -33,12 +33,6 @@ static void trap_unknown(struct arch_vcpu *a, const struct trap *t)
     arch_inject_undefined(a);
 }
 
-static void trap_hypercall(struct arch_vcpu *a, const struct trap *t)
-{
-    (void)t;
-    up_hypercall(a);
-}
-
 static void trap_hvc(struct arch_vcpu *a, const struct trap *t)
 {
     (void)t;
@@ -136,19 +130,29 @@ static void trap_fetch(struct arch_vcpu *a, const struct trap *t)
 }
 
 static trap_handler *const trap_handlers[] = {
-    [TRAP_UNKNOWN] = trap_unknown, [TRAP_HYPERCALL] = trap_hypercall, [TRAP_HVC] = trap_hvc,
-    [TRAP_SMC] = trap_smc,         [TRAP_SYSREG] = sysreg_access,     [TRAP_WAIT] = trap_wait,
-    [TRAP_YIELD] = trap_yield,     [TRAP_DATA] = trap_data,           [TRAP_FETCH] = trap_fetch,
+    [TRAP_UNKNOWN] = trap_unknown,
+    [TRAP_HYPERCALL] = trap_unknown, // trap_sync has taken these
+    [TRAP_HVC] = trap_hvc,           [TRAP_SMC] = trap_smc,     [TRAP_SYSREG] = sysreg_access,
+    [TRAP_WAIT] = trap_wait,         [TRAP_YIELD] = trap_yield, [TRAP_DATA] = trap_data,
+    [TRAP_FETCH] = trap_fetch,
 };
+
+static void trap_other(struct arch_vcpu *a)
+{
+    struct trap t = decode_trap(a->esr);
+
+    trap_handlers[t.kind](a, &t);
+}
 
 struct arch_vcpu *trap_sync(struct arch_vcpu *a)
 {
-    struct trap t;
-
     a->esr = sysreg_read(esr_el2);
-    t = decode_trap(a->esr);
     up_enter(a);
-    trap_handlers[t.kind](a, &t);
+    if ((uint32_t)a->esr == ESR_HYPERCALL) {
+        up_hypercall(a); // by far the most frequent, so its way is the shortest
+    } else {
+        trap_other(a);
+    }
     return up_leave();
 }
 
