@@ -99,6 +99,7 @@ void vgic_line_update(struct vgic *v, struct vgic_irq *l, unsigned irq, struct v
     line_release_phys(l, e);
 
     bool was_ready = line_has(l, LINE_READY);
+    bool was_active = line_has(l, LINE_QUEUED) && !was_ready;
     uint8_t was_home = l->home;
 
     line_unqueue(v, l, irq);
@@ -107,6 +108,10 @@ void vgic_line_update(struct vgic *v, struct vgic_irq *l, unsigned irq, struct v
         if (l->home != VGIC_NOBODY) {
             queue_add(v->cpu[l->home], irq);
             line_set(l, LINE_QUEUED);
+        }
+        // The guest can deactivate only what stands in a slot.
+        if (l->home != VGIC_NOBODY && !was_active) {
+            vgic_kick(e, l->home);
         }
         return;
     }
@@ -268,8 +273,8 @@ static void line_unlink(struct vgic *v, struct vgic_irq *l, unsigned irq, struct
 {
     vgic_push(e, VGIC_PHYS_DISABLE, l->pirq, 0);
     if (line_has(l, LINE_PHYS)) {
-        // One that stands in a slot is deactivated by the sync that takes it out.
-        if (!line_has(l, LINE_IN_SLOT)) {
+        // One that stands in a slot is deactivated by the sync that takes it out, or by its guest.
+        if (!line_has(l, LINE_IN_SLOT) || !l->slot_linked || line_has(l, LINE_PHYS_AGAIN)) {
             vgic_push(e, VGIC_PHYS_DEACTIVATE, l->pirq, 0);
         }
         if (!line_has(l, LINE_EDGE)) {
@@ -322,7 +327,7 @@ static void fold_link(struct vgic_irq *l, const struct virq_slot *s, struct vgic
         }
     } else if (s->state == SLOT_EMPTY) {
         line_clear(l, line_has(l, LINE_PHYS_AGAIN) ? 0 : LINE_PHYS);
-    } else if (line_has(l, LINE_ACTIVE)) {
+    } else if ((s->state & SLOT_ACTIVE) && !line_has(l, LINE_DROP_ACTIVE)) {
         line_set(l, LINE_ACTIVE_HW);
     }
 }
@@ -380,6 +385,7 @@ static void slot_fill(struct vgic *v, struct vgic_cpu *c, unsigned slot, unsigne
         line_set(l, LINE_SLOT_ACTIVE);
     }
     line_set(l, LINE_IN_SLOT);
+    l->slot_linked = linked;
     c->slots.slot[slot] = (struct virq_slot){
         .virq = (uint16_t)irq,
         .pirq = linked ? l->pirq : 0,

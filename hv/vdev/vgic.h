@@ -36,7 +36,7 @@ struct vgic_irq {
     uint8_t priority; // 0 is the highest
     uint8_t target;   // vcpu it is routed to, VGIC_NOBODY when that affinity does not exist
     uint8_t home;     // vcpu in whose queue or slot it is
-    uint8_t pad;
+    uint8_t slot_linked; // the slot that it is in has pirq behind it
 };
 
 struct vgic;
