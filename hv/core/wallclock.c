@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The wall clock of a fief (wallclock.h). Called by the settime hypercall, by the birth of a domain and by
-// settimeoffset; takes fief.lock for the few words that change, charges nothing. The words in
-// shared_info are a sequence lock for the guest: odd version means being written (Xen public header xen.h).
+// The wall clock of a fief (wallclock.h). Called by the settime hypercall, by the birth of a domain
+// and by settimeoffset; takes fief.lock for the few words that change, charges nothing. The words
+// in shared_info are a sequence lock for the guest: odd version means being written (Xen public
+// header xen.h).
 #include "core/wallclock.h"
 
 #include <stdatomic.h>

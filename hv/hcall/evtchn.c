@@ -97,7 +97,8 @@ static long op_set_priority(struct hcall *h)
     return evtchn_set_priority(h->caller, a->port, a->priority);
 }
 
-#define ROW(op, dir) .name = #op, .call = op_##op, .size = sizeof(struct evtchn_##op), .direction = dir
+#define ROW(op, dir)                                                                               \
+    .name = #op, .call = op_##op, .size = sizeof(struct evtchn_##op), .direction = (dir)
 
 static const struct hcall_row evtchn_rows[] = {
     [EVTCHNOP_bind_interdomain] = {ROW(bind_interdomain, DIR_INOUT), .relation = TARGET_PEER,

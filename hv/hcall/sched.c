@@ -62,6 +62,7 @@ static long op_poll(struct hcall *h)
     if (a->nr_ports > POLL_PORTS_MAX) {
         return -E_INVAL;
     }
+    // Any event ends the wait for several ports: the caller looks which it was.
     v->poll_many = a->nr_ports != 1;
     v->poll_port = 0;
     sched_expect(v);
@@ -69,7 +70,10 @@ static long op_poll(struct hcall *h)
     if (rc != 0 || (a->timeout != 0 && a->timeout <= time_now())) {
         return rc < 0 ? rc : 0;
     }
-    evtchn_poll(v, first, a->timeout);
+    v->poll_port = first;
+    if (a->timeout != 0) {
+        timer_set(&v->single_shot, a->timeout);
+    }
     sched_block(v);
     return 0;
 }

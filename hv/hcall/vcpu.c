@@ -2,9 +2,10 @@
 // vcpu_op: where a vcpu's shared structures are in its guest's memory. Called by the dispatcher;
 // core takes the locks; the guest's own frames are fixed, nothing is charged (Xen public header
 // vcpu.h; arm has these two).
-#include "core/runstate.h"
+#include "core/event.h"
 #include "hcall/hcall.h"
 #include "lib/errno.h"
+#include "port/guest_walk.h"
 
 // reg[1]: which vcpu of the caller. Null: there is none.
 static struct vcpu *named_vcpu(struct hcall *h)
@@ -12,18 +13,38 @@ static struct vcpu *named_vcpu(struct hcall *h)
     return h->reg[1] < h->caller->vcpu_count ? h->caller->vcpu[h->reg[1]] : NULL;
 }
 
+// The page that the calling vcpu writes to at an address. 0 or -E_FAULT.
+static int page_of(struct hcall *h, uint64_t address, gfn_t *out)
+{
+    gpa_t at;
+    int rc;
+
+    spin_lock(&h->caller->p2m.lock);
+    rc = guest_walk(&h->vcpu->arch, (gva_t){address}, true, &at);
+    spin_unlock(&h->caller->p2m.lock);
+    if (rc == 0) {
+        *out = gfn_of_gpa(at);
+    }
+    return rc;
+}
+
+// The area is given by its virtual address and kept by its one or two pages: what the guest maps
+// there later does not matter.
 static long op_register_runstate(struct hcall *h)
 {
     struct vcpu_register_runstate_memory_area a;
     struct vcpu *v = named_vcpu(h);
+    gfn_t first, last;
 
     if (!v) {
         return -E_NOENT;
     }
-    if (copy_from_guest(h, &a, guest_ptr(h->reg[2]), sizeof(a)) != 0) {
+    if (copy_from_guest(h, &a, guest_ptr(h->reg[2]), sizeof(a)) != 0 ||
+        page_of(h, a.addr.p, &first) != 0 ||
+        page_of(h, a.addr.p + sizeof(struct vcpu_runstate_info) - 1, &last) != 0) {
         return -E_FAULT;
     }
-    return runstate_register(v, (gva_t){a.addr.p});
+    return vcpu_register_runstate(v, first, last, (uint32_t)(a.addr.p % PAGE_SIZE));
 }
 
 static long op_register_info(struct hcall *h)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Pcpus, clock and interrupt controller of the simulated machine (port/cpu.h, timer.h, irqchip.h). Time
-// moves when a test moves it, or when a pcpu waits with nothing to do but its timer.
+// Pcpus, clock and interrupt controller of the simulated machine (port/cpu.h, timer.h, irqchip.h).
+// Time moves when a test moves it, or when a pcpu waits with nothing to do but its timer.
 #include "port/cpu.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// RAM of the simulated machine (port/mem.h), the guest's view of it, and the walk of guest addresses: a
-// guest's virtual address is its physical one, unless a test has poisoned the page.
+// RAM of the simulated machine (port/mem.h), the guest's view of it, and the walk of guest
+// addresses: a guest's virtual address is its physical one, unless a test has poisoned the page.
 #include "port/mem.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Second-stage entries of the simulated machine (port/pte.h): nothing is where arm64 has it. Absent is
-// not zero and differs by level, the frame number lies elsewhere at each level, and a word that was not
-// made here ends the test.
+// Second-stage entries of the simulated machine (port/pte.h): nothing is where arm64 has it. Absent
+// is not zero and differs by level, the frame number lies elsewhere at each level, and a word that
+// was not made here ends the test.
 #include "port/pte.h"
 
 #include "lib/panic.h"

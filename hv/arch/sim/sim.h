@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The simulated machine as tests see it: an arena of RAM, pcpus that are numbers, a clock that stands
-// still until a test moves it, an interrupt controller that takes notes, and a shadow TLB that remembers
-// every translation ever published until it is flushed, so that reuse before the flush is found.
-// For one host thread at a time, but for sim_set_cpu.
+// The simulated machine as tests see it: an arena of RAM, pcpus that are numbers, a clock that
+// stands still until a test moves it, an interrupt controller that takes notes, and a shadow TLB
+// that remembers every translation ever published until it is flushed, so that reuse before the
+// flush is found. For one host thread at a time, but for sim_set_cpu.
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 
@@ -12,8 +12,8 @@
 #define SIM_MFN_BASE 0x40000u
 #define SIM_IRQS 256u
 
-// RAM of count frames from SIM_MFN_BASE on, filled with a pattern; pcpus 0 .. cpus-1; the clock at 1 s. May be called
-// again: everything is as new.
+// RAM of count frames from SIM_MFN_BASE on, filled with a pattern; pcpus 0 .. cpus-1; the clock at
+// 1 s. May be called again: everything is as new.
 void sim_init(uint32_t count, unsigned cpus);
 void sim_set_cpu(unsigned cpu);
 uint32_t sim_frames(void);
@@ -23,8 +23,8 @@ void sim_advance(uint64_t ns);
 
 // How a call into the hypervisor ended.
 enum sim_end { SIM_RETURNED, SIM_IDLE, SIM_POWER_OFF, SIM_REBOOT, SIM_PANIC };
-// Calls fn(arg) and says how it ended: an idle pcpu with nothing to wake it, the end of the machine and panic
-// come back here. Outside of sim_try they abort.
+// Calls fn(arg) and says how it ended: an idle pcpu with nothing to wake it, the end of the machine
+// and panic come back here. Outside of sim_try they abort.
 enum sim_end sim_try(void (*fn)(void *), void *arg);
 const char *sim_panic_text(void);
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The shadow TLB (sim.h). The worst hardware may cache a translation as soon as it is written and keep
-// it until it is flushed, so this one does: each published leaf is remembered until its flush. It ends the test
-// when a frame is given out anew, or becomes a page table, while a translation to it is remembered, and when a
-// live entry is changed without break before make (Arm ARM D5.10.1). Called by core/p2m.c through port/tlb.h.
+// The shadow TLB (sim.h). The worst hardware may cache a translation as soon as it is written and
+// keep it until it is flushed, so this one does: each published leaf is remembered until its flush.
+// It ends the test when a frame is given out anew, or becomes a page table, while a translation to
+// it is remembered, and when a live entry is changed without break before make (Arm ARM D5.10.1).
+// Called by core/p2m.c through port/tlb.h.
 #include "port/tlb.h"
 
 #include <stdlib.h>

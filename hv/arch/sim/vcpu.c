@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Vcpus of the simulated machine (port/vcpu.h): a few registers that a test reads and writes. A vcpu that is
-// loaded on two pcpus at once, or loaded without having been saved, ends the test.
+// Vcpus of the simulated machine (port/vcpu.h): a few registers that a test reads and writes. A
+// vcpu that is loaded on two pcpus at once, or loaded without having been saved, ends the test.
 #include "port/vcpu.h"
 
 #include <string.h>
