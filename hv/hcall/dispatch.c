@@ -51,11 +51,12 @@ void up_hypercall(struct arch_vcpu *a)
 bool hcall_preempt(void)
 {
     uint64_t *begun = &leg_begun[arch_cpu_id()];
-    uint64_t now = time_counter();
+    uint64_t now;
 
     if (pcpu_this()->kicked) {
         return true;
     }
+    now = time_counter();
     if (*begun == 0) {
         *begun = now;
         return false;

@@ -251,13 +251,16 @@ long domctl_get_vcpu_info(struct hcall *h)
     return 0;
 }
 
+// A cap on a domain's time is not offered, so asking for one is refused rather than forgotten.
 static long scheduler_put(struct domain *t, const struct xen_domctl_sched_credit2 *p)
 {
+    if (p->cap) {
+        return -E_OPNOTSUPP;
+    }
     spin_lock(&t->lock);
     if (p->weight) { // 0: stays as it is, as in Xen
         t->weight = p->weight;
     }
-    t->cap = p->cap;
     spin_unlock(&t->lock);
     return 0;
 }
@@ -277,6 +280,6 @@ long domctl_scheduler_op(struct hcall *h)
         return -E_INVAL; // single vcpus have no parameters
     }
     a->u.credit2.weight = (uint16_t)MIN(h->target->weight, WEIGHT_MAX);
-    a->u.credit2.cap = (uint16_t)h->target->cap;
+    a->u.credit2.cap = 0;
     return 0;
 }
