@@ -127,11 +127,8 @@ static void model_bit(struct model_line *l, unsigned reg)
         l->latch = false;
         break;
     case 0x300:
-        // Still active for all who can know.
-        if (!l->active && l->unseen == NOWHERE) {
-            l->home = l->target;
-            l->active = true;
-        }
+        l->home = l->active ? l->home : l->target;
+        l->active = true;
         break;
     default:
         l->active = false;
