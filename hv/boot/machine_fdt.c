@@ -31,14 +31,14 @@ struct found {
 static bool read_interrupt(const uint8_t *p, unsigned size, unsigned index, unsigned type,
                            unsigned *irq)
 {
-    const uint8_t *at = p + 12 * index;
     unsigned first = type == GIC_SPI ? 32 : 16;
     unsigned count = type == GIC_SPI ? 988 : 16;
 
-    if (!p || size < 12 * (index + 1) || dt_cell(at) != type || dt_cell(at + 4) >= count) {
+    if (!p || size < 12 * (index + 1) || dt_cell(p + 12 * index) != type ||
+        dt_cell(p + 12 * index + 4) >= count) {
         return false;
     }
-    *irq = first + dt_cell(at + 4);
+    *irq = first + dt_cell(p + 12 * index + 4);
     return true;
 }
 
