@@ -8,23 +8,33 @@
 
 #include "lib/list.h"
 #include "lib/lock.h"
+#include "lib/types.h"
 #include "port/cpu.h"
 
+struct timer;
 struct vcpu;
 
 struct pcpu {
     struct vcpu *loaded;         // whose registers are in the hardware; only this pcpu changes it
     _Atomic uint64_t epoch;      // odd: inside the hypervisor
-    _Atomic bool kicked;         // a reason to pass through up_leave
-    struct spinlock run_lock;    // guards the next three
-    struct list run_queue;       // struct vcpu.run_link, the next one first
+    _Atomic bool kicked;         // a reason for sched_pick to look again
+    bool slots_live;             // the hardware's interrupt slots are not empty; only this pcpu
+    uint64_t slice_end;          // when the running vcpu's turn ends, UINT64_MAX: nobody waits; only this pcpu
+    struct spinlock run_lock;    // guards the next four
+    struct list run_queue;       // struct sched_vcpu.run_link, the least virtual time first
+    _Atomic uint32_t queued;     // its length; read without the lock as a hint
     struct vcpu *running;        // chosen to run here, or null when idle
-    uint64_t virtual_time;       // least virtual time of those queued, ns
-    uint64_t slice_end;          // when the running vcpu's turn ends, UINT64_MAX: nobody waits
-    struct spinlock timer_lock;  // guards the next
+    uint64_t virtual_time;       // never decreases: least virtual time of those who want to run, ns
+    bool yielded;                // the running vcpu gives the rest of its turn away; only this pcpu
+    struct spinlock timer_lock;  // guards the next three
     struct list timers;          // struct timer.link, by time
+    struct timer *expiring;      // whose function runs just now
+    uint64_t programmed;         // what the hardware timer is set to, ns
     uint64_t idle_ns;            // time spent idle
     uint64_t idle_since;         // 0: not idle
+    uint64_t limit_since;        // start of the period of guest_printk's rate limit, ns
+    uint32_t limit_used;         // messages printed in it
+    uint32_t limit_lost;         // and suppressed
 };
 
 extern struct pcpu pcpus[PCPU_MAX];
@@ -39,9 +49,12 @@ struct epoch {
     uint64_t seen[PCPU_MAX];
 };
 
+// All pcpus' structures, before any other use; the calling pcpu is inside the hypervisor from then on.
 void pcpu_init(void);
+// The calling pcpu comes in (no effect when it is inside already), or goes out.
 void epoch_enter(void);
 void epoch_leave(void);
+// To be called after the thing became unreachable.
 void epoch_note(struct epoch *e);
 // True when each pcpu but the caller's has been outside the hypervisor since the note was made.
 bool epoch_passed(const struct epoch *e);

@@ -14,17 +14,18 @@ struct domain;
 
 struct sched_vcpu {
     struct list run_link;
-    uint32_t cpu;            // assigned pcpu
-    uint8_t state;           // enum sched_state
-    bool in_guest;           // between up_leave and up_enter, written by its pcpu
-    bool loaded;             // its registers are in a pcpu's hardware
+    _Atomic uint32_t cpu;    // assigned pcpu; changed with the run_locks of both
+    _Atomic uint8_t state;   // enum sched_state
+    _Atomic bool in_guest;   // between up_leave and up_enter, written by its pcpu
+    _Atomic bool loaded;     // claimed by its pcpu: its registers are, or are about to be, in the hardware
+    _Atomic bool woken;      // a wake-up came while it ran; see sched_expect
     uint32_t hard_affinity;  // pcpus where it may run, never empty
     uint32_t soft_affinity;
     uint64_t virtual_time;
     uint64_t started;        // when it was last put on its pcpu
-    uint64_t run_ns;         // time it has run
-    uint64_t state_since;    // for the runstate area
-    uint64_t state_ns[4];    // by RUNSTATE_*
+    uint64_t entered;        // when it came into its state, ns
+    uint64_t state_since;    // until when state_ns has been counted
+    uint64_t state_ns[4];    // by RUNSTATE_*; sched_times() brings it up to date
 };
 
 enum sched_state {
@@ -44,6 +45,9 @@ void sched_offline(struct vcpu *v);
 void sched_wake(struct vcpu *v);
 // The current vcpu waits, unless something is pending for it by now.
 void sched_block(struct vcpu *v);
+// Any wake-up of the current vcpu from here on makes its next sched_block return at once. For who waits for
+// something that is no interrupt: expect, then look, then block.
+void sched_expect(struct vcpu *v);
 void sched_yield(void);
 // Pause counts have changed: takes the vcpu off, or puts it back.
 void sched_update(struct vcpu *v);
@@ -53,7 +57,16 @@ bool sched_stopped(const struct vcpu *v);
 bool sched_saved(const struct vcpu *v);
 // Chooses who runs next on this pcpu, idles while there is nobody; returns it loaded.
 struct vcpu *sched_pick(void);
-// The pcpu's timer for the end of a turn, and a kick.
+// The pcpu's hypervisor timer fired: perhaps the turn is over.
+void sched_timer(void);
+
+struct sched_times {
+    unsigned state; // RUNSTATE_* (Xen public header vcpu.h)
+    uint64_t since; // when the state was entered, ns
+    uint64_t ns[4]; // spent in each state until now
+};
+void sched_times(struct vcpu *v, struct sched_times *out);
+// Pcpus where v may run, as bits of pcpu numbers; -E_INVAL when hard names no pcpu that there is.
 int sched_set_affinity(struct vcpu *v, uint32_t hard, uint32_t soft) MUST_CHECK;
 
 #endif

@@ -16,11 +16,15 @@ struct timer {
 };
 
 void timer_init(struct timer *t, void (*expire)(struct timer *));
-// (Re)arms on the calling pcpu. A time in the past expires at once after the leg.
+// (Re)arms on the calling pcpu, for a time in ns. A time in the past expires at once after the leg. A timer has one
+// owner at a time, who alone sets it.
 void timer_set(struct timer *t, uint64_t when);
-// After this the function is not running and will not run, unless it is set again.
+// After this the function is not running and will not run, unless it is set again. Waits for another
+// pcpu to end the function: the caller holds no lock that the function takes.
 void timer_stop(struct timer *t);
 // Runs what is due on this pcpu and programs the hardware for the next.
 void timer_run(void);
+// The running vcpu's turn on this pcpu ends at a time (UINT64_MAX: nobody waits for it).
+void timer_set_slice(uint64_t when);
 
 #endif

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Pages of a guest that the hypervisor writes into unasked: vcpu_info, the runstate area, event words. They
+// are fixed (FRAME_FIXED) while they are registered, so they are written without looking them up.
+#ifndef CORE_EVENT_H
+#define CORE_EVENT_H
+
+#include "lib/types.h"
+
+struct domain;
+
+// Fixes a page of d's RAM that d can write, for as long as the hypervisor uses it. Takes the p2m lock.
+// 0, -E_INVAL (no such page), -E_NOSPC (fixed too often).
+int event_fix_page(struct domain *d, gfn_t g, mfn_t *out) MUST_CHECK;
+// The reverse; MFN_NONE has no effect.
+void event_unfix_page(mfn_t m);
+
+#endif

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The pcpus' own structures and the epoch. Anybody calls it; it takes no lock, and nobody pays: the
+// array is part of the image.
+#include "core/pcpu.h"
+
+struct pcpu pcpus[PCPU_MAX];
+
+void pcpu_init(void)
+{
+    for (unsigned i = 0; i < PCPU_MAX; i++) {
+        struct pcpu *p = &pcpus[i];
+
+        list_init(&p->run_queue);
+        list_init(&p->timers);
+        p->slice_end = UINT64_MAX;
+        p->programmed = UINT64_MAX;
+    }
+    epoch_enter();
+}
+
+void epoch_enter(void)
+{
+    struct pcpu *p = pcpu_this();
+    uint64_t e = atomic_load_explicit(&p->epoch, memory_order_relaxed);
+
+    atomic_store_explicit(&p->epoch, e | 1, memory_order_relaxed);
+    // Pairs with the fence in epoch_note: either the note sees this pcpu inside, or this pcpu no
+    // longer finds what was made unreachable before the note.
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+void epoch_leave(void)
+{
+    struct pcpu *p = pcpu_this();
+    uint64_t e = atomic_load_explicit(&p->epoch, memory_order_relaxed);
+
+    // Release: all that this pcpu did inside happens before whoever sees it outside.
+    atomic_store_explicit(&p->epoch, e + (e & 1), memory_order_release);
+}
+
+void epoch_note(struct epoch *e)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    for (unsigned i = 0; i < arch_cpu_count(); i++) {
+        e->seen[i] = atomic_load_explicit(&pcpus[i].epoch, memory_order_acquire);
+    }
+}
+
+bool epoch_passed(const struct epoch *e)
+{
+    for (unsigned i = 0; i < arch_cpu_count(); i++) {
+        bool was_inside = e->seen[i] & 1;
+
+        if (was_inside && i != arch_cpu_id() &&
+            atomic_load_explicit(&pcpus[i].epoch, memory_order_acquire) == e->seen[i]) {
+            return false;
+        }
+    }
+    return true;
+}

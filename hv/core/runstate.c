@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The runstate area: how long a vcpu has run and waited, for the guest's own accounting. Called by the
+// scheduler at each switch of a vcpu, on its pcpu, and by hcall to register. Takes p2m.lock to register,
+// the run_lock to read the times. Allocates nothing: the pages are the guest's.
+#include "core/runstate.h"
+
+#include "abi/xen.h"
+#include "core/domain.h"
+#include "core/event.h"
+#include "lib/errno.h"
+#include "port/mem.h"
+
+#define AREA_WORDS 6u // state, state_entry_time, time[4]: 64 bits each
+#define WORD_STATE 0u
+#define WORD_ENTERED 1u
+#define WORD_TIME 2u
+
+_Static_assert(sizeof(struct vcpu_runstate_info) == AREA_WORDS * sizeof(uint64_t), "runstate area");
+
+// Fixes the page that a virtual address of the current vcpu lies in.
+static int fix_page(struct domain *d, gva_t at, mfn_t *out)
+{
+    gpa_t gpa = {0};
+    int rc;
+
+    spin_lock(&d->p2m.lock);
+    rc = guest_walk(&vcpu_current()->arch, at, true, &gpa);
+    spin_unlock(&d->p2m.lock);
+    return rc == 0 ? event_fix_page(d, gfn_of_gpa(gpa), out) : rc;
+}
+
+int runstate_register(struct vcpu *v, gva_t area)
+{
+    size_t offset = area.n % PAGE_SIZE;
+    mfn_t m[2] = {MFN_NONE, MFN_NONE};
+    mfn_t old[2] = {v->runstate_frame[0], v->runstate_frame[1]};
+    int rc;
+
+    if (area.n % sizeof(uint64_t) != 0) {
+        return -E_INVAL;
+    }
+    if (v != vcpu_current() && !sched_saved(v)) {
+        return -E_BUSY;
+    }
+    rc = fix_page(v->domain, area, &m[0]);
+    if (rc == 0 && offset + sizeof(struct vcpu_runstate_info) > PAGE_SIZE) {
+        rc = fix_page(v->domain, (gva_t){area.n - offset + PAGE_SIZE}, &m[1]);
+    }
+    if (rc != 0) {
+        event_unfix_page(m[0]);
+        return rc;
+    }
+    v->runstate_frame[0] = m[0];
+    v->runstate_frame[1] = m[1];
+    v->runstate_offset = (uint16_t)offset;
+    event_unfix_page(old[0]);
+    event_unfix_page(old[1]);
+    if (v == vcpu_current()) {
+        runstate_update(v);
+    }
+    return 0;
+}
+
+static uint64_t *area_word(const struct vcpu *v, unsigned n)
+{
+    size_t at = v->runstate_offset + n * sizeof(uint64_t);
+    mfn_t m = v->runstate_frame[at / PAGE_SIZE];
+
+    return (uint64_t *)((uint8_t *)frame_ptr(m) + at % PAGE_SIZE);
+}
+
+static void area_write(const struct vcpu *v, unsigned n, uint64_t value)
+{
+    __atomic_store_n(area_word(v, n), value, __ATOMIC_RELAXED);
+}
+
+void runstate_update(struct vcpu *v)
+{
+    bool flag = v->domain->vm_assist & (1u << VMASST_TYPE_runstate_update_flag);
+    struct sched_times t;
+
+    if (v->runstate_frame[0].n == MFN_NONE.n) {
+        return;
+    }
+    sched_times(v, &t);
+    if (flag) {
+        area_write(v, WORD_ENTERED, t.since | XEN_RUNSTATE_UPDATE);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    }
+    area_write(v, WORD_STATE, t.state);
+    for (unsigned i = 0; i < ARRAY_COUNT(t.ns); i++) {
+        area_write(v, WORD_TIME + i, t.ns[i]);
+    }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    area_write(v, WORD_ENTERED, t.since);
+}
