@@ -18,7 +18,9 @@ int event_fix_page(struct domain *d, gfn_t g, mfn_t *out)
     e = p2m_lookup(&d->p2m, g);
     if (e.type == P2M_RAM && (e.access & P2M_RW) == P2M_RW) {
         rc = frame_use_add(e.mfn, FRAME_FIXED);
-        *out = e.mfn;
+        if (rc == 0) {
+            *out = e.mfn;
+        }
     }
     spin_unlock(&d->p2m.lock);
     return rc;

@@ -2,8 +2,6 @@
 // The runstate area: how long a vcpu has run and waited, for the guest's own accounting. Called by the
 // scheduler at each switch of a vcpu, on its pcpu, and by hcall to register. Takes p2m.lock to register,
 // the run_lock to read the times. Allocates nothing: the pages are the guest's.
-#include "core/runstate.h"
-
 #include "abi/xen.h"
 #include "core/domain.h"
 #include "core/event.h"
@@ -17,34 +15,21 @@
 
 _Static_assert(sizeof(struct vcpu_runstate_info) == AREA_WORDS * sizeof(uint64_t), "runstate area");
 
-// Fixes the page that a virtual address of the current vcpu lies in.
-static int fix_page(struct domain *d, gva_t at, mfn_t *out)
+int vcpu_register_runstate(struct vcpu *v, gfn_t first, gfn_t second, uint32_t offset)
 {
-    gpa_t gpa = {0};
-    int rc;
-
-    spin_lock(&d->p2m.lock);
-    rc = guest_walk(&vcpu_current()->arch, at, true, &gpa);
-    spin_unlock(&d->p2m.lock);
-    return rc == 0 ? event_fix_page(d, gfn_of_gpa(gpa), out) : rc;
-}
-
-int runstate_register(struct vcpu *v, gva_t area)
-{
-    size_t offset = area.n % PAGE_SIZE;
     mfn_t m[2] = {MFN_NONE, MFN_NONE};
     mfn_t old[2] = {v->runstate_frame[0], v->runstate_frame[1]};
     int rc;
 
-    if (area.n % sizeof(uint64_t) != 0) {
+    if (offset >= PAGE_SIZE || offset % sizeof(uint64_t) != 0) {
         return -E_INVAL;
     }
     if (v != vcpu_current() && !sched_saved(v)) {
         return -E_BUSY;
     }
-    rc = fix_page(v->domain, area, &m[0]);
+    rc = event_fix_page(v->domain, first, &m[0]);
     if (rc == 0 && offset + sizeof(struct vcpu_runstate_info) > PAGE_SIZE) {
-        rc = fix_page(v->domain, (gva_t){area.n - offset + PAGE_SIZE}, &m[1]);
+        rc = event_fix_page(v->domain, second, &m[1]);
     }
     if (rc != 0) {
         event_unfix_page(m[0]);

@@ -10,8 +10,8 @@
 
 #include "abi/xen.h"
 #include "core/domain.h"
+#include "core/event.h"
 #include "core/fief.h"
-#include "core/runstate.h"
 #include "lib/errno.h"
 #include "port/timer.h"
 #include "port/vcpu.h"
