@@ -113,7 +113,7 @@ static long op_unmap(struct hcall *h)
 static long write_frame_list(struct hcall *h, const struct gnttab_setup_table *op)
 {
     const xen_pfn_t nowhere = ~(xen_pfn_t)0;
-    guest_ptr_t at = guest_ptr((uintptr_t)op->frame_list.p);
+    guest_ptr_t at = guest_ptr(op->frame_list.q);
     int rc = 0;
 
     for (uint32_t i = 0; i < op->nr_frames && rc == 0; i++) {

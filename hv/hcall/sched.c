@@ -32,7 +32,7 @@ static long op_shutdown(struct hcall *h)
 // one.
 static long poll_look(struct hcall *h, const struct sched_poll *a, uint32_t *first)
 {
-    guest_ptr_t at = guest_ptr((uintptr_t)a->ports.p);
+    guest_ptr_t at = guest_ptr(a->ports.q);
 
     for (uint32_t i = 0; i < a->nr_ports; i++) {
         uint32_t port;
