@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The memory and string functions of lib/string.h for the freestanding build: called by the compiler,
-// libfdt and everybody. Stateless, no lock. The host build uses its C library's and leaves this file out.
+// The memory and string functions of lib/string.h for the freestanding build: called by the
+// compiler, libfdt and everybody. Stateless, no lock. The host build uses its C library's and
+// leaves this file out.
 #include "lib/string.h"
 
 #include <stdint.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The virtual GICv3's lines and their delivery: who has an interrupt waiting, what goes into a slot,
-// what came back. Called by core (vgic.h says how) and by the register files beside this one. Takes the
-// vgic's lock in each function of vgic.h; allocates nothing.
+// The virtual GICv3's lines and their delivery: who has an interrupt waiting, what goes into a
+// slot, what came back. Called by core (vgic.h says how) and by the register files beside this
+// one. Takes the vgic's lock in each function of vgic.h; allocates nothing.
 #include "vdev/vgic_state.h"
 
 #include "lib/errno.h"
@@ -145,7 +145,10 @@ void vgic_line_forget_active(struct vgic_irq *l)
 static void line_reset(struct vgic_irq *l, unsigned flags, unsigned target)
 {
     *l = (struct vgic_irq){
-        .flags = (uint16_t)(LINE_GROUP1 | flags), .target = (uint8_t)target, .home = (uint8_t)target};
+        .flags = (uint16_t)(LINE_GROUP1 | flags),
+        .target = (uint8_t)target,
+        .home = (uint8_t)target,
+    };
 }
 
 void vgic_init(struct vgic *v, const struct vgic_config *config)
@@ -337,7 +340,8 @@ static void slot_fold(struct vgic *v, struct vgic_cpu *c, const struct virq_slot
 {
     struct vgic_irq *l = vgic_line(v, c->id, s->virq);
 
-    if ((s->state & SLOT_PENDING) && line_has(l, LINE_SLOT_LATCH) && !line_has(l, LINE_DROP_LATCH)) {
+    if ((s->state & SLOT_PENDING) && line_has(l, LINE_SLOT_LATCH) &&
+        !line_has(l, LINE_DROP_LATCH)) {
         line_set(l, LINE_LATCH);
     }
     line_clear(l, LINE_ACTIVE_HW);
@@ -355,9 +359,16 @@ static void slot_fold(struct vgic *v, struct vgic_cpu *c, const struct virq_slot
 void vgic_sync_slots(struct vgic *v, struct vgic_cpu *c, struct vgic_effects *e)
 {
     spin_lock(&v->lock);
-    for (uint32_t left = c->slots.used; left; left &= left - 1) {
-        slot_fold(v, c, &c->slots.slot[__builtin_ctz(left)], e);
+    for (unsigned left = c->filled; left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
+
+        // Who reads the slots back may say that one ran empty by used alone.
+        if (!(c->slots.used >> i & 1)) {
+            c->slots.slot[i].state = SLOT_EMPTY;
+        }
+        slot_fold(v, c, &c->slots.slot[i], e);
     }
+    c->filled = 0;
     c->slots.used = 0;
     c->slots.want_more = 0;
     // The caller is this vcpu; what waits for it is shown by the flush to come.
@@ -370,8 +381,8 @@ static void slot_fill(struct vgic *v, struct vgic_cpu *c, unsigned slot, unsigne
     struct vgic_irq *l = vgic_line(v, c->id, irq);
     bool active = line_has(l, LINE_ACTIVE);
     bool linked = line_has(l, active ? LINE_ACTIVE_HW : LINE_PHYS);
-    // Pending and active together is not for a line with a physical interrupt (IHI 0069, ICH_LR<n>):
-    // the second one waits for the deactivation of the first.
+    // Pending and active together is not for a line with a physical interrupt (IHI 0069,
+    // ICH_LR<n>): the second one waits for the deactivation of the first.
     bool pending = (v->ctlr & VGIC_CTLR_ENABLE_GRP1) && line_deliverable(l) &&
                    l->target == c->id && !(active && line_has(l, LINE_PHYS));
 
@@ -393,6 +404,7 @@ static void slot_fill(struct vgic *v, struct vgic_cpu *c, unsigned slot, unsigne
         .state = (uint8_t)((pending ? SLOT_PENDING : 0) | (active ? SLOT_ACTIVE : 0)),
     };
     c->slots.used |= 1u << slot;
+    c->filled = (uint16_t)(c->filled | 1u << slot);
 }
 
 // A candidate for a slot as one number, the smaller the sooner: active ones first (the guest can
@@ -420,7 +432,8 @@ static unsigned candidate_insert(uint32_t *best, unsigned count, unsigned room, 
 }
 
 // Sorts the queue's candidates into best[]; returns how many there are in all, also beyond room.
-static unsigned candidates_collect(struct vgic *v, struct vgic_cpu *c, uint32_t *best, unsigned room)
+static unsigned candidates_collect(struct vgic *v, struct vgic_cpu *c, uint32_t *best,
+                                   unsigned room)
 {
     bool enabled = v->ctlr & VGIC_CTLR_ENABLE_GRP1;
     unsigned kept = 0;
@@ -447,7 +460,7 @@ void vgic_flush_queue(struct vgic *v, struct vgic_cpu *c)
     uint32_t usable = (1u << v->slots) - 1;
 
     spin_lock(&v->lock);
-    uint32_t free = usable & ~c->slots.used;
+    uint32_t free = usable & ~(uint32_t)c->filled;
     unsigned room = (unsigned)__builtin_popcount(free);
     unsigned total = room ? candidates_collect(v, c, best, room) : 1;
 

@@ -11,7 +11,7 @@
 // on, no LPIs, no message-based interrupts, no 1-of-N routing, 32 priorities.
 //
 // A vcpu's slots hold something only between vgic_flush and vgic_sync; after vgic_sync all of them
-// are empty (used == 0), and hardware that kept their contents must be cleared by the next load.
+// are empty (used == 0), and hardware that kept their contents is cleared by the next load.
 #ifndef VDEV_VGIC_H
 #define VDEV_VGIC_H
 
@@ -51,7 +51,7 @@ struct vgic_cpu {
     uint16_t ready;   // how many lines of the queue are pending, enabled and not active
     uint8_t id;
     uint8_t asleep; // GICR_WAKER.ProcessorSleep
-    uint8_t pad[2];
+    uint16_t filled; // slots that vgic_flush has filled and vgic_sync has not looked at
 };
 
 struct vgic {
@@ -97,9 +97,9 @@ struct vgic_phys {
 #define VGIC_PHYS_MAX 96u
 
 // What is to be done after the call, in this order: phys from first to last, then each vcpu of kick
-// is made to leave its guest if it runs on another pcpu (it then syncs and flushes), and woken if it
-// waits and vgic_has_pending() is true of it. Emptied by the caller before each call; a sync may
-// share its effects with one call that follows it.
+// is made to leave its guest if it runs on another pcpu (it then syncs and flushes), and woken if
+// it waits and vgic_has_pending() is true of it. Emptied by the caller before each call; a sync
+// may share its effects with one call that follows it.
 struct vgic_effects {
     uint64_t kick[VGIC_VCPUS_MAX / 64];
     unsigned count;
@@ -124,9 +124,9 @@ static inline size_t vgic_spi_bytes(unsigned nr_spis)
     return nr_spis * (sizeof(struct vgic_irq) + sizeof(uint32_t));
 }
 
-// The state after reset: all lines disabled, level-sensitive (SGIs: edge), Group 1, priority 0, shared
-// lines routed to vcpu 0, the distributor off. vgic_init first, then vgic_cpu_init for each of the
-// vcpus, before any other call.
+// The state after reset: all lines disabled, level-sensitive (SGIs: edge), Group 1, priority 0,
+// shared lines routed to vcpu 0, the distributor off. vgic_init first, then vgic_cpu_init for each
+// of the vcpus, before any other call.
 void vgic_init(struct vgic *v, const struct vgic_config *config);
 void vgic_cpu_init(struct vgic *v, struct vgic_cpu *c, unsigned id);
 
@@ -151,13 +151,13 @@ void vgic_set_level(struct vgic *v, unsigned vcpu, unsigned irq, enum vgic_level
 // aff0 = id & 15, aff1 = id >> 4.
 void vgic_send_sgi(struct vgic *v, unsigned from, uint64_t sgi1r, struct vgic_effects *e);
 
-// Puts physical interrupt pirq (32 .. 1019) behind shared line virq. 0, -E_INVAL: no such shared line;
-// -E_BUSY: it is linked already, or a vcpu has it in a slot just now.
-// Effects configure pirq as the guest has configured virq, and enable it if the guest has.
+// Puts physical interrupt pirq (32 .. 1019) behind shared line virq. 0, -E_INVAL: no such shared
+// line; -E_BUSY: it is linked already, or a vcpu has it in a slot just now. Effects configure pirq
+// as the guest has configured virq, and enable it if the guest has.
 int vgic_link(struct vgic *v, unsigned virq, unsigned pirq, struct vgic_effects *e) MUST_CHECK;
 // Takes it away again; effects disable pirq, and deactivate it if it was active for the guest. If a
-// vcpu has it in a slot, that vcpu is kicked and its sync deactivates it: the pirq is free for others
-// when that has happened. Not linked: no effect.
+// vcpu has it in a slot, that vcpu is kicked and its sync deactivates it: the pirq is free for
+// others when that has happened. Not linked: no effect.
 void vgic_unlink(struct vgic *v, unsigned virq, struct vgic_effects *e);
 
 // Unlinks all; no vcpu may run any more. At most VGIC_PHYS_MAX effects at a time: false means that
@@ -168,12 +168,12 @@ bool vgic_fini(struct vgic *v, struct vgic_effects *e) MUST_CHECK;
 void vgic_sync_slots(struct vgic *v, struct vgic_cpu *c, struct vgic_effects *e);
 void vgic_flush_queue(struct vgic *v, struct vgic_cpu *c);
 
-// After each guest exit, when irqchip_save_slots() has read the slots back, on the pcpu that ran the
-// vcpu: takes the slots' states over and empties them. Effects: lines that moved to another vcpu or
-// were disabled meanwhile.
+// After each guest exit, when irqchip_save_slots() has read the slots back, on the pcpu that ran
+// the vcpu: takes the slots' states over and empties them. Effects: lines that moved to another
+// vcpu or were disabled meanwhile.
 static inline void vgic_sync(struct vgic *v, struct vgic_cpu *c, struct vgic_effects *e)
 {
-    if (c->slots.used) {
+    if (c->filled) {
         vgic_sync_slots(v, c, e);
     }
 }
@@ -182,14 +182,16 @@ static inline void vgic_sync(struct vgic *v, struct vgic_cpu *c, struct vgic_eff
 // by priority, and says in want_more whether some did not fit.
 static inline void vgic_flush(struct vgic *v, struct vgic_cpu *c)
 {
-    // Not under the lock: who adds a line kicks this pcpu afterwards, and so makes it come by again.
+    // Not under the lock: who adds a line kicks this pcpu afterwards, and so makes it come by
+    // again.
     if (__atomic_load_n(&c->summary, __ATOMIC_RELAXED)) {
         vgic_flush_queue(v, c);
     }
 }
 
-// Whether the guest would be interrupted, whatever its PSTATE and priority mask. Of a vcpu that is not
-// in its guest (all is in the queue). Needs no lock; who waits on it must have said so before it looks.
+// Whether the guest would be interrupted, whatever its PSTATE and priority mask. Of a vcpu that is
+// not in its guest (all is in the queue). Needs no lock; who waits on it must have said so before
+// it looks.
 static inline bool vgic_has_pending(const struct vgic_cpu *c)
 {
     return __atomic_load_n(&c->ready, __ATOMIC_RELAXED) != 0 &&

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The distributor's own registers (IHI 0069, 12.9). Called by vgic_mmio.c with the vgic's lock held.
-// SGIR, CPENDSGIR, ITARGETSR and the private lines' fields are zero under affinity routing; NSACR
-// and IGRPMODR with one security state.
+// The distributor's own registers (IHI 0069, 12.9). Called by vgic_mmio.c with the vgic's lock
+// held. SGIR, CPENDSGIR, ITARGETSR and the private lines' fields are zero under affinity routing;
+// NSACR and IGRPMODR with one security state.
 #include "vdev/vgic_state.h"
 
 #define CTLR_ARE (1u << 4)
@@ -96,8 +96,8 @@ static const struct vgic_reg registers[] = {
     {VGIC_PIDR2_OFFSET, 0xffec, SIZE_4, pidr2_read, NULL},
 };
 
-bool vgic_dist_access(const struct vgic_access *a, bool write, uint64_t *value)
+bool vgic_dist_access(const struct vgic_access *a, uint64_t *value)
 {
-    return vgic_line_access(a, write, value) ||
-           vgic_reg_access(registers, ARRAY_COUNT(registers), a, write, value);
+    return vgic_line_access(a, value) ||
+           vgic_reg_access(registers, ARRAY_COUNT(registers), a, value);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Guest accesses to the virtual GICv3: which frame, and the registers with one field per line, which the
-// distributor and the redistributors' SGI frames have at the same offsets (IHI 0069, 12.9 and
-// 12.11). Called by core for each access that no memory answered; takes the vgic's lock.
+// Guest accesses to the virtual GICv3: which frame, and the registers with one field per line,
+// which the distributor and the redistributors' SGI frames have at the same offsets (IHI 0069,
+// 12.9 and 12.11). Called by core for each access that no memory answered; takes the vgic's lock.
 #include "vdev/vgic_state.h"
 
 // Virtual interfaces keep at least five bits of priority (ICH_VTR_EL2.PRIbits).
@@ -15,7 +15,7 @@ static bool size_taken(uint8_t sizes, const struct vgic_access *a)
 }
 
 bool vgic_reg_access(const struct vgic_reg *table, unsigned rows, const struct vgic_access *a,
-                     bool write, uint64_t *value)
+                     uint64_t *value)
 {
     for (unsigned i = 0; i < rows; i++) {
         const struct vgic_reg *r = &table[i];
@@ -26,9 +26,9 @@ bool vgic_reg_access(const struct vgic_reg *table, unsigned rows, const struct v
         if (!size_taken(r->sizes, a)) {
             return true;
         }
-        if (write && r->write) {
+        if (a->write && r->write) {
             r->write(a, *value);
-        } else if (!write && r->read) {
+        } else if (!a->write && r->read) {
             // Only 64-bit registers take eight bytes, and only they can be met in the middle.
             bool high = (r->sizes & SIZE_8) && a->offset % 8 == 4;
 
@@ -185,8 +185,7 @@ static const struct line_reg {
     {0xc00, 2, SIZE_4, config_get, config_set},              // ICFGR
 };
 
-static void line_reg_do(const struct line_reg *r, const struct vgic_access *a, bool write,
-                        uint64_t *value)
+static void line_reg_do(const struct line_reg *r, const struct vgic_access *a, uint64_t *value)
 {
     unsigned first = (a->offset - r->first) * 8 / r->bits;
     unsigned count = a->size * 8 / r->bits;
@@ -200,7 +199,7 @@ static void line_reg_do(const struct line_reg *r, const struct vgic_access *a, b
         }
         struct field f = {.v = a->v, .l = vgic_line(a->v, a->vcpu, irq), .irq = irq, .e = a->e};
 
-        if (write) {
+        if (a->write) {
             r->set(&f, (unsigned)(*value >> i * r->bits) & mask);
         } else {
             *value |= (uint64_t)r->get(f.l) << i * r->bits;
@@ -208,14 +207,14 @@ static void line_reg_do(const struct line_reg *r, const struct vgic_access *a, b
     }
 }
 
-bool vgic_line_access(const struct vgic_access *a, bool write, uint64_t *value)
+bool vgic_line_access(const struct vgic_access *a, uint64_t *value)
 {
     for (unsigned i = 0; i < ARRAY_COUNT(line_regs); i++) {
         const struct line_reg *r = &line_regs[i];
 
         if (a->offset >= r->first && a->offset < r->first + 128u * r->bits) {
             if (size_taken(r->sizes, a)) {
-                line_reg_do(r, a, write, value);
+                line_reg_do(r, a, value);
             }
             return true;
         }
@@ -224,15 +223,15 @@ bool vgic_line_access(const struct vgic_access *a, bool write, uint64_t *value)
 }
 
 // The whole access, under the lock. What no table names reads as zero and ignores writes.
-static void frame_access(const struct vgic_access *a, bool write, uint64_t *value,
-                         bool (*access)(const struct vgic_access *, bool, uint64_t *))
+static void frame_access(const struct vgic_access *a, uint64_t *value,
+                         bool (*access)(const struct vgic_access *, uint64_t *))
 {
-    uint64_t result = write ? *value : 0;
+    uint64_t result = a->write ? *value : 0;
 
     spin_lock(&a->v->lock);
-    (void)access(a, write, &result);
+    (void)access(a, &result);
     spin_unlock(&a->v->lock);
-    if (!write) {
+    if (!a->write) {
         *value = a->size == 8 ? result : result & ((1ull << a->size * 8) - 1);
     }
 }
@@ -242,13 +241,13 @@ bool vgic_mmio(struct vgic *v, unsigned vcpu, gpa_t addr, unsigned size, bool wr
 {
     uint64_t in_dist = addr.n - v->gicd.n;
     uint64_t in_redist = addr.n - v->gicr.n;
-    struct vgic_access a = {.v = v, .e = e, .vcpu = vcpu, .size = size};
+    struct vgic_access a = {.v = v, .e = e, .vcpu = vcpu, .size = size, .write = write};
 
     if (in_dist < VGIC_GICD_SIZE) {
         a.offset = (uint32_t)in_dist;
         a.irq_first = VGIC_PRIVATE;
         a.irq_end = v->lines;
-        frame_access(&a, write, value, vgic_dist_access);
+        frame_access(&a, value, vgic_dist_access);
         return true;
     }
     if (in_redist < v->vcpus * VGIC_GICR_SIZE) {
@@ -256,7 +255,7 @@ bool vgic_mmio(struct vgic *v, unsigned vcpu, gpa_t addr, unsigned size, bool wr
         a.vcpu = (unsigned)(in_redist / VGIC_GICR_SIZE);
         a.offset = (uint32_t)(in_redist % VGIC_GICR_SIZE);
         a.irq_end = VGIC_PRIVATE;
-        frame_access(&a, write, value, vgic_redist_access);
+        frame_access(&a, value, vgic_redist_access);
         return true;
     }
     return false;

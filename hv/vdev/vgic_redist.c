@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A redistributor's registers (IHI 0069, 12.10 and 12.11): the RD_base frame, and behind it the
-// SGI_base frame with the private lines. Called by vgic_mmio.c with the vgic's lock held. GICR_CTLR and
-// the LPI registers are zero: there are no LPIs.
+// SGI_base frame with the private lines. Called by vgic_mmio.c with the vgic's lock held.
+// GICR_CTLR and the LPI registers are zero: there are no LPIs.
 #include "vdev/vgic_state.h"
 
 #define SGI_FRAME 0x10000u
@@ -46,13 +46,13 @@ static const struct vgic_reg registers[] = {
     {VGIC_PIDR2_OFFSET, 0xffec, SIZE_4, pidr2_read, NULL},
 };
 
-bool vgic_redist_access(const struct vgic_access *a, bool write, uint64_t *value)
+bool vgic_redist_access(const struct vgic_access *a, uint64_t *value)
 {
     struct vgic_access sgi = *a;
 
     if (a->offset < SGI_FRAME) {
-        return vgic_reg_access(registers, ARRAY_COUNT(registers), a, write, value);
+        return vgic_reg_access(registers, ARRAY_COUNT(registers), a, value);
     }
     sgi.offset -= SGI_FRAME;
-    return vgic_line_access(&sgi, write, value);
+    return vgic_line_access(&sgi, value);
 }

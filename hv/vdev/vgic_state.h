@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What the files of the vgic share and nobody else sees: a line's flags, the one function that keeps
-// queues right, and the shape of register tables. All of it under the vgic's lock.
+// What the files of the vgic share and nobody else sees: a line's flags, the one function that
+// keeps queues right, and the shape of register tables. All of it under the vgic's lock.
 #ifndef VDEV_VGIC_STATE_H
 #define VDEV_VGIC_STATE_H
 
@@ -71,8 +71,8 @@ void vgic_kick(struct vgic_effects *e, unsigned vcpu);
 uint8_t vgic_vcpu_of_route(const struct vgic *v, uint32_t route);
 uint32_t vgic_affinity(unsigned vcpu);
 
-// One access to a frame of 64 KiB. Private lines are vcpu's; lines outside irq_first .. irq_end - 1 do
-// not appear in this frame.
+// One access to a frame of 64 KiB. Private lines are vcpu's; lines outside irq_first .. irq_end -
+// 1 do not appear in this frame.
 struct vgic_access {
     struct vgic *v;
     struct vgic_effects *e;
@@ -81,6 +81,7 @@ struct vgic_access {
     unsigned irq_end;
     uint32_t offset;
     unsigned size;
+    bool write;
 };
 
 #define SIZE_1 0x1u
@@ -99,13 +100,13 @@ struct vgic_reg {
 
 // Each does the access and returns true, or false when the frame has no such register.
 bool vgic_reg_access(const struct vgic_reg *table, unsigned rows, const struct vgic_access *a,
-                     bool write, uint64_t *value);
-bool vgic_line_access(const struct vgic_access *a, bool write, uint64_t *value);
-bool vgic_dist_access(const struct vgic_access *a, bool write, uint64_t *value);
-bool vgic_redist_access(const struct vgic_access *a, bool write, uint64_t *value);
+                     uint64_t *value);
+bool vgic_line_access(const struct vgic_access *a, uint64_t *value);
+bool vgic_dist_access(const struct vgic_access *a, uint64_t *value);
+bool vgic_redist_access(const struct vgic_access *a, uint64_t *value);
 
-// GICv3, designer Arm as the identification scheme asks (IHI 0069, GICD_PIDR2), and a product of our
-// own: the numbers of real chips make Linux apply their errata.
+// GICv3, designer Arm as the identification scheme asks (IHI 0069, GICD_PIDR2), and a product of
+// our own: the numbers of real chips make Linux apply their errata.
 #define VGIC_PIDR2 0x3bu
 #define VGIC_PIDR2_OFFSET 0xffe8u
 #define VGIC_IIDR 0x4600043bu

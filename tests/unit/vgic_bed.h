@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What the tests of the virtual GICv3 stand on: a vgic with 20 vcpus, 70 shared lines and 4 slots per
-// vcpu, and short names for what guests and hardware do to it. Included once per test program.
+// What the tests of the virtual GICv3 stand on: a vgic with 20 vcpus, 70 shared lines and 4 slots
+// per vcpu, and short names for what guests and hardware do to it. Included once per test program.
 #ifndef VGIC_BED_H
 #define VGIC_BED_H
 
@@ -39,6 +39,12 @@ static struct vgic_cpu cpus[VCPUS];
 static struct vgic_cpu *cpu_pointers[VCPUS];
 static struct vgic_effects fx;
 static void *spi_memory;
+
+// One thread only: whoever waits for the lock has taken it twice.
+void sim_relax(void)
+{
+    fail_msg("waiting for a lock that nobody can give back");
+}
 
 _Noreturn void panic(const char *fmt, ...)
 {

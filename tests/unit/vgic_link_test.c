@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // links: hv/vdev/vgic.c hv/vdev/vgic_mmio.c hv/vdev/vgic_dist.c hv/vdev/vgic_redist.c
-// The virtual GICv3: lines with a physical interrupt behind them, and what the hardware is asked to do.
+// The virtual GICv3: lines with a physical interrupt behind them, and what the hardware is asked
+// to do.
 #include "vgic_bed.h"
 
 static void link_or_fail(unsigned virq, unsigned pirq)

@@ -164,7 +164,8 @@ static unsigned model_slot_state(const struct model_line *l, unsigned v)
 {
     bool active = l->active && l->home == (int)v;
     // A deactivation is noticed at the next exit: until then nobody else gets the line.
-    bool elsewhere = (l->active && l->home != (int)v) || (l->unseen != NOWHERE && l->unseen != (int)v);
+    bool unseen = l->unseen != NOWHERE && l->unseen != (int)v;
+    bool elsewhere = unseen || (l->active && l->home != (int)v);
     bool pending = model.on && model_deliverable(l, v) && !elsewhere && !(active && l->phys);
 
     return (pending ? 1 : 0) | (active ? 2 : 0);

@@ -99,7 +99,8 @@ static void register_fields(void **state)
     assert_int_equal(peek(redist(2) + SGI_FRAME + 0x80, 4), 0xffffffff);
     poke(redist(2) + SGI_FRAME + 0x80, 4, 0xf);
     assert_int_equal(peek(redist(2) + SGI_FRAME + 0x80, 4), 0xf);
-    // Five bits of priority; SGIs are edge and stay it; only the upper bit of a configuration counts.
+    // Five bits of priority; SGIs are edge and stay it; only the upper bit of a configuration
+    // counts.
     poke(redist(2) + SGI_FRAME + IPRIORITYR + 4, 4, 0xa7ff0180);
     assert_int_equal(peek(redist(2) + SGI_FRAME + IPRIORITYR + 4, 4), 0xa0f80080);
     poke(redist(2) + SGI_FRAME + ICFGR, 4, 0);
