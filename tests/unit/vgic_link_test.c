@@ -120,6 +120,7 @@ static void cleared_by_registers(void **state)
     assert_int_equal(cpus[0].slots.used, 0);
     // Set active by a register: in a slot, so that the guest can deactivate it.
     spi_bit(ISACTIVER, 41);
+    assert_kicked(0);
     flush(0);
     assert_int_equal(slot_of(0, 41)->state, SLOT_ACTIVE);
     spi_bit(ICACTIVER, 41);

@@ -125,6 +125,7 @@ static void read_back(unsigned v)
 
         if (s->slot[i].state == SLOT_EMPTY) {
             s->used &= ~(1u << i);
+            s->slot[i].state = (uint8_t)dice(4);
         }
     }
 }
