@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Prints the hypercall table, one row a line, for tools/abi.py: number, family, sub-operation, name,
-// right, relation, direction, work, charge. Linked with hcall/ alone; nothing in it is called.
+// Prints the hypercall table, one row a line, for tools/abi.py: number, family, sub-operation,
+// name, right, relation, direction, work, charge. Linked with
+// hcall/ alone; nothing in it is called.
 #include <stdio.h>
 
 #include "hcall/hcall.h"

@@ -77,8 +77,8 @@ static long create_domain(struct hcall *h)
     return 0;
 }
 
-// What a leg leaves in a register for the next one: whose end it is. A caller that forges it is told
-// that something is gone, and nothing happens.
+// What a leg leaves in a register for the next one: whose end it is. A caller that forges it is
+// told that something is gone, and nothing happens.
 #define DESTROY_TAG (0xf1efull << 48)
 #define DESTROY_TAG_MASK (0xffffull << 48)
 
@@ -87,7 +87,8 @@ static long destroy_domain(struct hcall *h)
     struct domain *t = h->target;
     bool goes_on = (h->reg[1] & DESTROY_TAG_MASK) == DESTROY_TAG;
 
-    // Between two legs the reaper may have come to the end, and the number may have gone to another.
+    // Between two legs the reaper may have come to the end, and the number may have gone to
+    // another.
     if (!t || (goes_on && t->identity != (h->reg[1] & ~DESTROY_TAG_MASK))) {
         return goes_on ? 0 : -E_SRCH;
     }
@@ -106,8 +107,12 @@ static long destroy_domain(struct hcall *h)
 
 static long pause_domain(struct hcall *h)
 {
-    int error = domain_pause_by_tools(h->target);
+    int error;
 
+    if (!domain_alive(h->target)) {
+        return 0; // it has run for the last time
+    }
+    error = domain_pause_by_tools(h->target);
     // Tools expect the domain to stand still afterwards. Its pcpus leave the guest without our
     // help; no lock is held here.
     while (!error && !domain_stopped(h->target) && !hcall_preempt()) {
@@ -118,7 +123,7 @@ static long pause_domain(struct hcall *h)
 
 static long unpause_domain(struct hcall *h)
 {
-    return domain_unpause_by_tools(h->target);
+    return domain_alive(h->target) ? domain_unpause_by_tools(h->target) : -E_INVAL;
 }
 
 static void fill_vcpus(const struct domain *d, struct xen_domctl_getdomaininfo *info)

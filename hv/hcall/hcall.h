@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The hypercall table as data (rule 8): one row for each sub-operation. The dispatcher finds the row,
-// copies the argument in, resolves the target, checks right and relation, pins the output, calls, and
-// copies out, which cannot fail then. Only hcall/ knows guest addresses.
+// The hypercall table as data (rule 8): one row for each sub-operation. The dispatcher finds the
+// row, copies the argument in, resolves the target, checks right and relation, pins the output,
+// calls, and copies out, which cannot fail then. Only hcall/ knows guest addresses.
 #ifndef HCALL_HCALL_H
 #define HCALL_HCALL_H
 
@@ -18,7 +18,7 @@ struct hcall {
     struct vcpu *vcpu;     // calling
     struct domain *caller; // its domain
     struct domain *target; // what the argument's domid names, when the row has one
-    uint64_t reg[5];       // arguments; a handler that continues leaves here what is still to be done
+    uint64_t reg[5];       // arguments; a handler that continues leaves here what is to be done
     guest_ptr_t user;      // where the argument structure came from
     union {
         uint64_t align;
@@ -33,10 +33,10 @@ struct hcall {
 enum hcall_form {
     FORM_PLAIN,   // no sub-operation, registers only (multicall)
     FORM_COMMAND, // reg[0] is the sub-operation, reg[1] the address of one structure
-    FORM_ARRAY,   // reg[0] sub-operation, reg[1] address of an array, reg[2] its length (grant_table_op)
+    FORM_ARRAY,   // reg[0] sub-operation, reg[1] address of an array, reg[2] its length
     FORM_STRUCT,  // reg[0] is the address of a structure that begins with command and version
     FORM_REGS,    // reg[0] is the sub-operation, the rest is the row's own business
-    FORM_EXTENTS, // as FORM_COMMAND, and bits 6.. of reg[0] say how many extents are done (memory_op)
+    FORM_EXTENTS, // as FORM_COMMAND; bits 6.. of reg[0] are how many extents are done
     HCALL_FORMS
 };
 
@@ -57,7 +57,7 @@ enum hcall_relation { // whom the argument's domid may name
     TARGET_PEER,  // anybody that the caller can name (itself included); the handler decides
     TARGET_ANY,   // resolved if it exists, null otherwise: the handler decides
     TARGET_RELATION = 0x3f,
-    TARGET_GONE = 0x40,  // with one of the above: null when there is nobody, and the handler answers
+    TARGET_GONE = 0x40,  // with one of the above: null when nobody is there; the handler answers
     TARGET_DYING = 0x80, // with one of the above: a dying domain will do; else it does not exist
 };
 
@@ -83,7 +83,8 @@ struct hcall_family {
     const struct hcall_row *row; // by sub-operation; a row without a call does not exist
 };
 
-// All families by hypercall number, null where there is none (table.c). Rows stand in the families' own files.
+// All families by hypercall number, null where there is none (table.c). Rows stand in the
+// families' own files.
 #define HCALL_NUMBERS 56u
 extern const struct hcall_family *const hcall_families[HCALL_NUMBERS];
 extern const struct hcall_family domctl_family, sysctl_family, memory_family, evtchn_family,
@@ -93,17 +94,20 @@ extern const struct hcall_family domctl_family, sysctl_family, memory_family, ev
 // The call is to be made again with reg[] as left; no caller sees it.
 #define HCALL_AGAIN (-(long)E_RESTART)
 
-// One hypercall by number with arguments in h->reg (h->vcpu, h->caller set). Used by up_hypercall and multicall.
+// One hypercall by number with arguments in h->reg (h->vcpu, h->caller set). Used by up_hypercall
+// and multicall.
 long hcall_dispatch(struct hcall *h, uint64_t number);
 bool hcall_has_right(const struct domain *d, enum hcall_right right);
 // Time for others: an interrupt waits, or the leg has done enough.
 bool hcall_preempt(void);
 
-// Guest memory, by the current vcpu's own virtual addresses. 0 or -E_FAULT. Partial copies may have happened.
+// Guest memory, by the current vcpu's own virtual addresses. 0 or -E_FAULT. Partial copies may
+// have happened.
 int copy_from_guest(struct hcall *h, void *dst, guest_ptr_t src, size_t n) MUST_CHECK;
 int copy_to_guest(struct hcall *h, guest_ptr_t dst, const void *src, size_t n) MUST_CHECK;
 
-// An output range resolved before the call: at most two pages, pinned. 0 or -E_FAULT, changing nothing.
+// An output range resolved before the call: at most two pages, pinned. 0 or -E_FAULT, changing
+// nothing.
 struct guest_out {
     unsigned parts;
     struct {
