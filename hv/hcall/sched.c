@@ -63,9 +63,7 @@ static long op_poll(struct hcall *h)
         return -E_INVAL;
     }
     // Any event ends the wait for several ports: the caller looks which it was.
-    v->poll_many = a->nr_ports != 1;
-    v->poll_port = 0;
-    sched_expect(v);
+    evtchn_poll_begin(v);
     rc = poll_look(h, a, &first);
     if (rc != 0 || (a->timeout != 0 && a->timeout <= time_now())) {
         return rc < 0 ? rc : 0;
