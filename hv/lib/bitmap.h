@@ -53,4 +53,15 @@ static inline unsigned bitmap_next_clear(const uint64_t *map, unsigned bits, uns
     return bits;
 }
 
+// Bits set in a word. Not the compiler's own, which without FP/SIMD registers calls a library.
+static inline unsigned bits_count(uint32_t word)
+{
+    unsigned n = 0;
+
+    for (; word != 0; word &= word - 1) {
+        n++;
+    }
+    return n;
+}
+
 #endif

@@ -461,7 +461,7 @@ void vgic_flush_queue(struct vgic *v, struct vgic_cpu *c)
 
     spin_lock(&v->lock);
     uint32_t free = usable & ~(uint32_t)c->filled;
-    unsigned room = (unsigned)__builtin_popcount(free);
+    unsigned room = bits_count(free);
     unsigned total = room ? candidates_collect(v, c, best, room) : 1;
 
     for (unsigned i = 0; i < MIN(total, room); i++, free &= free - 1) {
