@@ -182,7 +182,6 @@ void vcpu_info_reset(struct vcpu *v);
 // Lets go of the areas (vcpu_info, runstate) that the vcpu registered. It does not run any more.
 void vcpu_areas_drop(struct vcpu *v);
 int vcpu_register_info(struct vcpu *v, gfn_t g, uint32_t offset) MUST_CHECK;
-void vcpu_update_time(struct vcpu *v);
 
 // The vcpu whose registers are loaded on this pcpu.
 static inline struct vcpu *vcpu_current(void)

@@ -76,7 +76,6 @@ int life_make_shared(struct domain *d, const struct domain_config *c)
     }
     for (uint32_t i = 0; i < d->vcpu_count; i++) {
         vcpu_info_reset(d->vcpu[i]);
-        vcpu_update_time(d->vcpu[i]);
     }
     wallclock_show(d);
     return 0;
