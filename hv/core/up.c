@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What an architecture calls upwards (port/up.h), but for hypercalls (hcall/) and firmware calls (psci.c):
+// the way in from a guest and back, and a guest's traps. Interrupts are masked and no lock is held on
+// entry. Allocates nothing.
+#include "port/up.h"
+
+#include "abi/xen.h"
+#include "core/console.h"
+#include "core/domain.h"
+#include "port/irqchip.h"
+
+void up_enter(struct arch_vcpu *a)
+{
+    struct vcpu *v = vcpu_of_arch(a);
+
+    epoch_enter();
+    atomic_store_explicit(&v->sched.in_guest, false, memory_order_release);
+    if (v->vgic.slots.used) {
+        struct vgic_effects e;
+
+        vgic_effects_init(&e);
+        irqchip_save_slots(&v->vgic.slots);
+        vgic_sync(&v->domain->vgic, &v->vgic, &e);
+        domain_irq_effects(v->domain, &e);
+    }
+}
+
+// The one who has been running, if nothing has happened that would change that.
+static struct vcpu *who_next(struct pcpu *p)
+{
+    struct vcpu *v = p->loaded;
+
+    if (v && v == p->running && !atomic_load_explicit(&p->kicked, memory_order_relaxed) &&
+        atomic_load_explicit(&v->sched.state, memory_order_relaxed) == SCHED_RUNNING) {
+        return v;
+    }
+    return sched_pick();
+}
+
+struct arch_vcpu *up_leave(void)
+{
+    struct pcpu *p = pcpu_this();
+    struct vcpu *v;
+
+    for (;;) {
+        v = who_next(p);
+        atomic_store_explicit(&v->sched.in_guest, true, memory_order_relaxed);
+        // Who pauses, wakes or injects first writes and then looks at in_guest; here it is the other
+        // way round. What comes later than this look finds in_guest set and interrupts the pcpu.
+        atomic_thread_fence(memory_order_seq_cst);
+        if (!atomic_load_explicit(&p->kicked, memory_order_relaxed)) {
+            break;
+        }
+        atomic_store_explicit(&v->sched.in_guest, false, memory_order_release);
+    }
+    vgic_flush(&v->domain->vgic, &v->vgic);
+    // Also when the hardware still shows what was there before.
+    if (v->vgic.slots.used || p->slots_live) {
+        irqchip_load_slots(&v->vgic.slots);
+        p->slots_live = v->vgic.slots.used != 0;
+    }
+    epoch_leave();
+    return &v->arch;
+}
+
+bool up_mmio(struct arch_vcpu *a, gpa_t addr, unsigned size, bool write, uint64_t *value)
+{
+    struct vcpu *v = vcpu_of_arch(a);
+    struct vgic_effects e;
+    bool known;
+
+    vgic_effects_init(&e);
+    known = vgic_mmio(&v->domain->vgic, v->id, addr, size, write, value, &e);
+    domain_irq_effects(v->domain, &e);
+    return known;
+}
+
+bool up_fault(struct arch_vcpu *a, gpa_t addr, bool write)
+{
+    struct p2m *p = &vcpu_of_arch(a)->domain->p2m;
+    unsigned wanted = write ? P2M_WRITE : P2M_READ;
+    struct p2m_entry e;
+
+    // Under the lock no entry is broken: what is missing now is really missing.
+    spin_lock(&p->lock);
+    e = p2m_lookup(p, gfn_of_gpa(addr));
+    spin_unlock(&p->lock);
+    return e.type != P2M_NONE && (e.access & wanted) == wanted;
+}
+
+void up_send_sgi(struct arch_vcpu *a, uint64_t value)
+{
+    struct vcpu *v = vcpu_of_arch(a);
+    struct vgic_effects e;
+
+    vgic_effects_init(&e);
+    vgic_send_sgi(&v->domain->vgic, v->id, value, &e);
+    domain_irq_effects(v->domain, &e);
+}
+
+void up_wait(struct arch_vcpu *a)
+{
+    struct vcpu *v = vcpu_of_arch(a);
+
+    if (!vcpu_has_pending(v)) {
+        sched_expect(v);
+        sched_block(v);
+    }
+}
+
+void up_yield(struct arch_vcpu *a)
+{
+    (void)a;
+    sched_yield();
+}
+
+void up_odd_access(struct arch_vcpu *a, const char *what, uint64_t detail)
+{
+    const struct vcpu *v = vcpu_of_arch(a);
+
+    guest_printk(v->domain, "vcpu %u: %s: 0x%llx at pc 0x%llx\n", v->id, what,
+                 (unsigned long long)detail, (unsigned long long)arch_pc(a));
+}
+
+void up_timer(void)
+{
+    timer_run();
+    sched_timer();
+}
+
+void up_guest_timer(void)
+{
+    struct vcpu *v = vcpu_current();
+
+    if (v) {
+        vcpu_inject(v, GUEST_TIMER_VIRT_PPI);
+    }
+}
+
+void up_console_input(char c)
+{
+    console_input(c);
+}
+
+void up_secondary(void)
+{
+    epoch_enter();
+    arch_vcpu_enter(up_leave());
+}
