@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The bed (bed.h). The order of start-up is that of hv/boot/main.c.
+#include "bed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/console.h"
+#include "lib/errno.h"
+#include "lib/panic.h"
+#include "port/irqchip.h"
+#include "port/machine.h"
+#include "port/mem.h"
+#include "port/up.h"
+
+#define FRAMES_DEFAULT (64u << 8)
+#define HVC_PC 0x40080000ull
+
+struct domain *dom0;
+
+static uint32_t dom0_first; // its first frame
+
+static void must(int error, const char *what)
+{
+    if (error != 0) {
+        panic("bed: %s: error %d", what, error);
+    }
+}
+
+// The hypervisor's own frames at the start of RAM: frame table, root fief, its account.
+static uint32_t place_own(uint32_t frames)
+{
+    mfn_t base = mfn(SIM_MFN_BASE);
+    uint32_t table = (uint32_t)((frames * sizeof(struct frame) + PAGE_SIZE - 1) / PAGE_SIZE);
+    uint32_t fief = (uint32_t)((sizeof(struct fief) + PAGE_SIZE - 1) / PAGE_SIZE);
+    uint32_t used = table + fief + 1;
+    struct account *own = frame_ptr(mfn_add(base, table + fief));
+
+    frame_table_init(frame_ptr(base), base, frames);
+    fief_root_init(frame_ptr(mfn_add(base, table)));
+    account_init(own, &fief_root->pool, "hypervisor");
+    account_enter(own, FC_HV, base, used);
+    return used;
+}
+
+static void give_ram(uint32_t blocks)
+{
+    const uint32_t step = 1u << ORDER_2M;
+
+    dom0->max_pages = blocks * step;
+    account_limit(&dom0->account, FC_RAM, dom0->max_pages);
+    pool_add(&fief_root->pool, mfn(dom0_first), blocks * step);
+    spin_lock(&dom0->p2m.lock);
+    for (uint32_t i = 0; i < blocks; i++) {
+        mfn_t m = mfn(dom0_first + i * step);
+
+        must(account_charge_at(&dom0->account, FC_RAM, m, ORDER_2M), "dom0's RAM");
+        must(p2m_map(&dom0->p2m, gfn(m.n), m, ORDER_2M, P2M_RAM, P2M_RWX), "mapping dom0's RAM");
+    }
+    spin_unlock(&dom0->p2m.lock);
+}
+
+static void make_dom0(uint32_t vcpus, uint32_t blocks)
+{
+    const struct domain_config config = {
+        .name = "dom0",
+        .vcpus = vcpus,
+        .max_evtchn_port = EVTCHN_PORTS_MAX - 1,
+        .max_grant_frames = GNTTAB_FRAMES_MAX,
+        .spis = irqchip_lines() - VGIC_PRIVATE,
+        .create_flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
+        .holdings = HOLDS_CONSOLE | HOLDS_POWER | HOLDS_DEVICES,
+        .manager = true,
+        .gicd_base = 0x8000000,
+        .gicr_base = 0x80a0000,
+        .domid = 0,
+    };
+
+    must(domain_create(fief_root, &config, &dom0), "creating dom0");
+    give_ram(blocks);
+    must(domain_set_max_vcpus(dom0, vcpus), "dom0's vcpus");
+}
+
+void bed_boot(const struct bed_config *c)
+{
+    static const struct bed_config defaults;
+    static const struct machine machine;
+    const struct bed_config *b = c ? c : &defaults;
+    uint32_t frames = b->frames ? b->frames : FRAMES_DEFAULT;
+    uint32_t blocks = b->dom0_blocks ? b->dom0_blocks : 8;
+    uint32_t used, after;
+
+    account_fail_charge(0);
+    sim_init(frames, b->cpus ? b->cpus : 2);
+    arch_console_init(&machine);
+    console_init();
+    used = place_own(frames);
+    dom0_first = (SIM_MFN_BASE + used + 511) & ~511u;
+    after = dom0_first + blocks * 512;
+    pool_add(&fief_root->pool, mfn(SIM_MFN_BASE + used), dom0_first - SIM_MFN_BASE - used);
+    pool_add(&fief_root->pool, mfn(after), SIM_MFN_BASE + frames - after);
+    pcpu_init();
+    sched_init();
+    make_dom0(b->dom0_vcpus ? b->dom0_vcpus : 2, blocks);
+    must(vcpu_on(dom0->vcpu[0], HVC_PC, 0), "dom0's first vcpu");
+    must(domain_unpause_by_tools(dom0), "unpausing dom0");
+    epoch_enter();
+    if (up_leave() != &dom0->vcpu[0]->arch) {
+        panic("bed: dom0's first vcpu is not the one that runs");
+    }
+}
+
+long bed_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
+{
+    struct arch_vcpu *a = &dom0->vcpu[0]->arch;
+    const uint64_t argument[] = {a0, a1, a2, a3, a4};
+
+    for (unsigned i = 0; i < ARRAY_COUNT(argument); i++) {
+        a->x[i] = argument[i];
+    }
+    a->x[16] = number;
+    do {
+        // As hardware does it: the address behind the instruction is what is saved.
+        a->pc = HVC_PC + 4;
+        up_enter(a);
+        up_hypercall(a);
+        if (up_leave() != a) {
+            panic("bed: pcpu 0 left dom0's first vcpu");
+        }
+    } while (a->pc == HVC_PC);
+    return (long)a->x[0];
+}
+
+long bed_call_as(struct vcpu *v, uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+    struct hcall h = {.vcpu = v, .caller = v->domain, .reg = {a0, a1, a2, 0, 0}};
+    long result;
+
+    do {
+        epoch_enter();
+        result = hcall_dispatch(&h, number);
+        epoch_leave();
+    } while (result == HCALL_AGAIN);
+    return result;
+}
+
+uint64_t bed_address(uint32_t page)
+{
+    return (uint64_t)(dom0_first + page) << PAGE_SHIFT;
+}
+
+void *bed_page(uint32_t page)
+{
+    return frame_ptr(mfn(dom0_first + page));
+}
+
+void *bed_memory(struct domain *d, uint64_t gpa)
+{
+    void *p = sim_guest(&d->p2m.arch, (gpa_t){gpa});
+
+    if (!p) {
+        panic("bed: nothing is mapped at %llx of domain %u", (unsigned long long)gpa, d->domid);
+    }
+    return p;
+}
+
+struct bed_books bed_books(void)
+{
+    return (struct bed_books){
+        .available = pool_available(&fief_root->pool),
+        .dom0 = dom0->account.total + dom0->account.promised,
+        .domains = fief_root->domains,
+    };
+}
+
+void bed_books_equal(const struct bed_books *before, const char *after_what)
+{
+    struct bed_books now = bed_books();
+
+    if (now.available != before->available || now.dom0 != before->dom0 ||
+        now.domains != before->domains) {
+        panic("bed: after %s: available %llu, was %llu; dom0 %llu, was %llu; domains %u, were %u",
+              after_what, (unsigned long long)now.available,
+              (unsigned long long)before->available, (unsigned long long)now.dom0,
+              (unsigned long long)before->dom0, now.domains, before->domains);
+    }
+}
+
+static void report(const char *text)
+{
+    fprintf(stderr, "%s\n", text);
+}
+
+void bed_audit(const char *after_what)
+{
+    unsigned differences = account_audit(report);
+
+    if (differences != 0) {
+        panic("bed: after %s: the audit finds %u differences", after_what, differences);
+    }
+}

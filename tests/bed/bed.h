@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A hypervisor with dom0 on the simulated machine, for tests that play dom0's kernel and tools. dom0
+// is direct-mapped and the simulated walk is the identity, so an address in it is one number: virtual,
+// guest-physical and machine.
+#ifndef BED_BED_H
+#define BED_BED_H
+
+#include "arch/sim/sim.h"
+#include "core/fief.h"
+#include "hcall/hcall.h"
+
+#define BED_SCRATCH 16u // pages of dom0 that the bed's calls write their arguments to
+
+struct bed_config {
+    uint32_t frames;     // RAM of the machine; 0: 64 MiB
+    unsigned cpus;       // 0: 2
+    uint32_t dom0_vcpus; // 0: 2
+    uint32_t dom0_blocks; // of 2 MiB; 0: 8
+};
+
+extern struct domain *dom0;
+
+// Starts the machine anew, up to dom0's first vcpu running on pcpu 0.
+void bed_boot(const struct bed_config *c);
+// A hypercall of dom0's vcpu 0, by the way of the trap, continued until it is done.
+long bed_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4);
+// The same by another domain's vcpu, without the trap.
+long bed_call_as(struct vcpu *v, uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2);
+// dom0's RAM: address of its n-th page, and its contents.
+uint64_t bed_address(uint32_t page);
+void *bed_page(uint32_t page);
+// Memory of any domain as its guest sees it; ends the test when nothing is mapped there.
+void *bed_memory(struct domain *d, uint64_t gpa);
+
+// What there is to take, and what dom0 has; equal before and after a domain's whole life.
+struct bed_books {
+    uint64_t available;   // in the root fief's pool
+    uint64_t dom0;        // dom0's frames, held and promised
+    uint32_t domains;
+};
+struct bed_books bed_books(void);
+// Ends the test when the books differ.
+void bed_books_equal(const struct bed_books *before, const char *after_what);
+// Ends the test when the audit finds a difference.
+void bed_audit(const char *after_what);
+
+#endif
