@@ -59,21 +59,23 @@ static bool set_dom0_mem(struct options *o, const char *value)
     return o->dom0_mem != 0;
 }
 
+// dom0_max_vcpus=<number>, or [<least>]-[<most>].
 static bool set_dom0_max_vcpus(struct options *o, const char *value)
 {
-    unsigned long low, high;
+    unsigned long low = 1;
+    unsigned long high = VCPUS_MAX;
+    bool any = string_to_u64(&value, &low) == 0;
 
-    if (string_to_u64(&value, &low)) {
+    if (*value == '-') {
+        value++;
+        any = string_to_u64(&value, &high) == 0 || any;
+    } else {
+        high = low;
+    }
+    if (!any || *value || low == 0 || high < low || high > VCPUS_MAX) {
         return false;
     }
-    high = low;
-    // Xen also takes a range; the number of pcpus is inside or above it in practice.
-    if (*value == '-' && (value++, string_to_u64(&value, &high))) {
-        return false;
-    }
-    if (*value || low == 0 || high < low || high > VCPUS_MAX) {
-        return false;
-    }
+    o->dom0_min_vcpus = (unsigned)low;
     o->dom0_max_vcpus = (unsigned)high;
     return true;
 }
@@ -159,7 +161,7 @@ static const struct {
     bool (*set)(struct options *o, const char *value);
 } table[] = {
     {"dom0_mem", "a size such as 1024M or 1G", set_dom0_mem},
-    {"dom0_max_vcpus", "a number from 1 to 128", set_dom0_max_vcpus},
+    {"dom0_max_vcpus", "a number from 1 to 128, or two of them as a-b", set_dom0_max_vcpus},
     {"loglvl", "none, error, warning, info, debug or all, or two of them as a/b", set_loglvl},
     {"guest_loglvl", "none, error, warning, info, debug or all, or two of them as a/b",
      set_guest_loglvl},
@@ -175,6 +177,8 @@ static const struct {
 void options_init(struct options *o)
 {
     memset(o, 0, sizeof(*o));
+    o->dom0_min_vcpus = 1;
+    o->dom0_max_vcpus = VCPUS_MAX;
     o->loglvl = (struct console_levels){LEVEL_WARNING, LEVEL_WARNING};
     o->guest_loglvl = (struct console_levels){LEVEL_NONE, LEVEL_WARNING};
 }

@@ -18,7 +18,8 @@ struct console_levels {
 
 struct options {
     uint64_t dom0_mem;          // bytes; 0: the planner's default
-    unsigned dom0_max_vcpus;    // 0: one for each pcpu
+    unsigned dom0_min_vcpus;    // dom0 has one for each pcpu, but at least and at most these
+    unsigned dom0_max_vcpus;
     struct console_levels loglvl;
     struct console_levels guest_loglvl;
     uint8_t noreboot;           // 1: after a crash the machine stops and does not restart

@@ -21,14 +21,13 @@ static bool fits(int error, const char *what, struct fault *f)
 // The redistributors lie one after the other in the host's first region.
 static unsigned choose_vcpus(const struct dom0_order *o)
 {
-    unsigned wanted = o->vcpus ? o->vcpus : arch_cpu_count();
     unsigned most = (unsigned)MIN(o->machine->gicr[0].size / VGIC_GICR_SIZE, DOMAIN_VCPUS_MAX);
 
-    if (wanted > most) {
+    if (o->vcpus > most) {
         printk(LOG_WARNING, "dom0_max_vcpus: %u vcpus are more than the GIC has room for, %u\n",
-               wanted, most);
+               o->vcpus, most);
     }
-    return MIN(wanted, most);
+    return MIN(o->vcpus, most);
 }
 
 static bool create(const struct dom0_order *o, unsigned vcpus, struct domain **out,

@@ -14,7 +14,7 @@ struct dom0_order {
     const struct modules *modules;
     const struct devices *devices;
     const struct plan *plan;
-    unsigned vcpus; // 0: one for each pcpu
+    unsigned vcpus; // wanted; the GIC may have room for fewer
 };
 
 // Makes dom0 as planned and lets its first vcpu go, after ram_init(), with all pcpus running. False

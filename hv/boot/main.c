@@ -112,7 +112,7 @@ static void plan_dom0(const void *fdt)
     }
 }
 
-static void start_dom0(const void *fdt)
+static void start_dom0(const void *fdt, unsigned cpus)
 {
     const struct dom0_order order = {
         .host = fdt,
@@ -120,7 +120,7 @@ static void start_dom0(const void *fdt)
         .modules = &modules,
         .devices = &devices,
         .plan = &plan,
-        .vcpus = options.dom0_max_vcpus,
+        .vcpus = MAX(options.dom0_min_vcpus, MIN(cpus, options.dom0_max_vcpus)),
     };
 
     require(dom0_start(&order, &fault));
@@ -129,6 +129,8 @@ static void start_dom0(const void *fdt)
 void boot_main(uint64_t fdt)
 {
     const void *tree = (const void *)fdt;
+    unsigned cpus;
+
     read_machine(fdt);
     greet();
     read_options(tree);
@@ -138,7 +140,7 @@ void boot_main(uint64_t fdt)
     sched_init();
     irqchip_init(&machine);
     time_init(&machine);
-    (void)arch_smp_start(&machine);
-    start_dom0(tree);
+    cpus = arch_smp_start(&machine);
+    start_dom0(tree, cpus);
     up_secondary();
 }

@@ -44,6 +44,7 @@ static void usual_options(void **state)
     assert_int_equal(parse("dom0_mem=1024M dom0_max_vcpus=2 loglvl=all guest_loglvl=all", &o, &n),
                      0);
     assert_int_equal(o.dom0_mem, 1024 * MIB);
+    assert_int_equal(o.dom0_min_vcpus, 2);
     assert_int_equal(o.dom0_max_vcpus, 2);
     assert_int_equal(o.loglvl.plain, LEVEL_DEBUG);
     assert_int_equal(o.guest_loglvl.limited, LEVEL_DEBUG);
@@ -94,9 +95,10 @@ static void sizes(void **state)
 static void numbers_and_levels(void **state)
 {
     static const char *const bad[] = {
-        "dom0_max_vcpus=0", "dom0_max_vcpus=129", "dom0_max_vcpus=", "dom0_max_vcpus=2x",
-        "dom0_max_vcpus=4-2", "dom0_max_vcpus=2-", "loglvl", "loglvl=al", "loglvl=alll",
-        "loglvl=info/", "loglvl=/info", "guest_loglvl=info/none/all", "noreboot=perhaps",
+        "dom0_max_vcpus=0",   "dom0_max_vcpus=129", "dom0_max_vcpus=",    "dom0_max_vcpus=2x",
+        "dom0_max_vcpus=4-2", "dom0_max_vcpus=-",   "dom0_max_vcpus=2-x", "loglvl",
+        "loglvl=al",          "loglvl=alll",        "loglvl=info/",       "loglvl=/info",
+        "guest_loglvl=info/none/all",               "noreboot=perhaps",
     };
     struct options o, fresh;
     struct cmdline_note n;
@@ -108,6 +110,7 @@ static void numbers_and_levels(void **state)
         assert_memory_equal(&o, &fresh, sizeof(o));
     }
     assert_int_equal(parse("dom0_max_vcpus=1-4 loglvl=error/info", &o, &n), 0);
+    assert_int_equal(o.dom0_min_vcpus, 1);
     assert_int_equal(o.dom0_max_vcpus, 4);
     assert_int_equal(o.loglvl.plain, LEVEL_ERROR);
     assert_int_equal(o.loglvl.limited, LEVEL_INFO);
