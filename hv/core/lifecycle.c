@@ -9,6 +9,7 @@
 #include "core/fief.h"
 #include "core/life_rows.h"
 #include "core/mapping.h"
+#include "core/virq.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
 
@@ -39,13 +40,7 @@ static enum step quiesce_vcpus(struct domain *d)
 
 static enum step settle_interrupts(struct domain *d)
 {
-    struct vgic_effects e;
-    bool done;
-
-    vgic_effects_init(&e);
-    done = vgic_fini(&d->vgic, &e);
-    domain_irq_effects(d, &e);
-    return done ? STEP_DONE : STEP_AGAIN;
+    return virq_drain(d) ? STEP_AGAIN : STEP_DONE;
 }
 
 static enum step settle_grants(struct domain *d)
