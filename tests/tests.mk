@@ -65,8 +65,13 @@ $(CK)/syntax-clang/%.ok: %.c tests/tests.mk hv/build.mk | $(BUILD)/include/xen $
 	    -MT $@ -fsyntax-only $<
 	@touch $@
 
+$(CK)/layout.ok: tests/abi/layout.h hv/abi/xen.h tests/tests.mk | $(BUILD)/include/xen
+	@mkdir -p $(@D)
+	@$(CROSS_COMPILE)gcc $(HV_CPPFLAGS) -std=gnu17 -Wall -Wextra -Werror -fsyntax-only -x c $<
+	@touch $@
+
 .PHONY: syntax host-tests
-syntax: $(HV_C:%.c=$(CK)/syntax-clang/%.ok) $(HV_OBJ)
+syntax: $(HV_C:%.c=$(CK)/syntax-clang/%.ok) $(HV_OBJ) $(CK)/layout.ok
 	@echo "syntax: $(words $(HV_C)) files compile by gcc and clang"
 
 host-tests: $(CK_CHOSEN)
