@@ -21,6 +21,7 @@ PROMPT = 'dom0# '
 GUEST_PROMPT = 'domU# '
 LEAVE_CONSOLE = b'\x1d'                 # Ctrl-]
 PR_SET_PDEATHSIG = 1
+HYPERVISOR_LINE = re.compile(rb'\((?:XEN|Fief|d\d+)\) [^\n]*\n')
 
 
 class Failure(Exception):
@@ -93,6 +94,11 @@ class Machine:
         end = time.monotonic() + timeout
         while True:
             match = regex.search(self.buffer)
+            if not match:
+                # the hypervisor may have spoken in the middle of what is looked for
+                calm = HYPERVISOR_LINE.sub(b'', self.buffer)
+                match = regex.search(calm)
+                self.buffer = calm if match else self.buffer
             if match:
                 before = self.buffer[:match.start()]
                 self.buffer = self.buffer[match.end():]
@@ -122,10 +128,10 @@ class Machine:
         """One shell command in dom0: (exit status, output)."""
         self.commands += 1
         mark = f'{self.commands:04d}'
-        self.send(f"echo @BE''GIN{mark}; {command}; echo @E''ND{mark}=$?\n")
-        text, match = self.expect(rf'@END{mark}=(\d+)\r*\n', timeout)
+        self.send(f"echo @BE''GIN{mark}; {command}; echo @E''ND{mark}=$?.\n")
+        text, match = self.expect(rf'@END{mark}=(\d+)\.', timeout)
         self.expect(PROMPT, 60)
-        text = text.partition(f'@BEGIN{mark}\n')[2]
+        text = self.output(text, mark)
         return int(match.group(1)), text
 
     def ok(self, command, timeout=120):
@@ -156,10 +162,18 @@ class Machine:
         """A shell command in the guest whose console is attached: its output."""
         self.commands += 1
         mark = f'{self.commands:04d}'
-        self.send(f"echo @BE''GIN{mark}; {command}; echo @E''ND{mark}\n")
-        text, _ = self.expect(rf'@END{mark}\r*\n', timeout)
+        self.send(f"echo @BE''GIN{mark}; {command}; echo @E''ND{mark}.\n")
+        text, _ = self.expect(rf'@END{mark}\.', timeout)
         self.expect(GUEST_PROMPT, 60)
-        return text.partition(f'@BEGIN{mark}\n')[2]
+        return self.output(text, mark)
+
+    @staticmethod
+    def output(text, mark):
+        """What came after the begin marker, which the hypervisor may have cut in two."""
+        begin = f'@BEGIN{mark}\n'
+        if begin not in text:
+            text = HYPERVISOR_LINE.sub(b'', text.encode()).decode()
+        return text.partition(begin)[2]
 
     def leave(self):
         """Leaves a guest's console. Ctrl-] counts only when it is read alone, so not too soon
