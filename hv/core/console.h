@@ -16,8 +16,12 @@ void printk(enum log_level level, const char *fmt, ...) __attribute__((format(pr
 // The same about what a guest did: has its own threshold and a rate limit per pcpu.
 void guest_printk(const struct domain *d, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+// An answer to a person: shown whatever the levels are.
+void console_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 // Messages up to this level are shown (own, guests').
 void console_set_levels(enum log_level own, enum log_level guest);
+enum log_level console_own_level(void);
+enum log_level console_guest_level(void);
 // Characters as they are, from the domain that holds the console.
 void console_write(const char *s, size_t n);
 // A character from the serial line: to the console's holder, or to the debug keys.
@@ -28,7 +32,7 @@ size_t console_read_input(char *buf, size_t max);
 size_t console_read_ring(char *buf, size_t max, uint32_t *index);
 void console_clear_ring(void);
 
-// A key of the debug handler: prints what it shows to the console ring. Unknown keys do nothing.
+// A key of the debug handler (h: which there are): what it shows goes the way of messages.
 void debug_key(char key);
 
 #endif

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The serial console and the ring of messages. Anybody calls it, with any lock held: its own locks are
+// leaves and are held for copying only. Who finds the line free writes out what all have queued; the
+// others go on, so that a slow line stops one pcpu at most. The buffers are part of the image.
+#include "core/console.h"
+
+#include "abi/xen.h"
+#include "core/domain.h"
+#include "core/fief.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+#include "port/console.h"
+#include "port/timer.h"
+
+#define RING_SIZE 32768u // powers of two
+#define OUT_SIZE 8192u
+#define IN_SIZE 256u
+#define LINE_MAX 256u
+#define PIECE 64u // characters for the line at a time
+
+#define SWITCH_KEY 0x01 // Ctrl-a
+#define SWITCH_PRESSES 3u
+
+#define LIMIT_NS 5000000000ull // guest_printk: so many messages
+#define LIMIT_MESSAGES 20u     // in that time on a pcpu
+
+// Indices count on for ever; their low bits are the place in the buffer.
+static struct {
+    struct spinlock lock;
+    uint32_t put;
+    uint32_t start; // what is older has been cleared
+    char text[RING_SIZE];
+} ring;
+
+static struct {
+    struct spinlock lock;
+    uint32_t put;
+    uint32_t get;
+    bool busy; // a pcpu is writing to the line
+    char text[OUT_SIZE];
+} out;
+
+static struct {
+    struct spinlock lock;
+    uint32_t put;
+    uint32_t get;
+    uint32_t presses; // of the switch key, one after the other
+    bool to_fief;
+    char text[IN_SIZE];
+} in;
+
+static enum log_level own_level = LOG_INFO;
+static enum log_level guest_level = LOG_WARNING;
+
+void console_init(void)
+{
+    console_clear_ring();
+}
+
+void console_set_levels(enum log_level own, enum log_level guest)
+{
+    own_level = own;
+    guest_level = guest;
+}
+
+enum log_level console_own_level(void)
+{
+    return own_level;
+}
+
+enum log_level console_guest_level(void)
+{
+    return guest_level;
+}
+
+// Takes what is queued to the line, until nothing is left. The caller has set busy.
+static void out_drain(void)
+{
+    char piece[PIECE];
+    uint32_t n;
+
+    for (;;) {
+        spin_lock(&out.lock);
+        for (n = 0; n < PIECE && out.get != out.put; n++) {
+            piece[n] = out.text[out.get++ % OUT_SIZE];
+        }
+        out.busy = n != 0;
+        spin_unlock(&out.lock);
+        if (n == 0) {
+            return;
+        }
+        arch_console_write(piece, n);
+    }
+}
+
+void console_write(const char *s, size_t n)
+{
+    size_t done = 0;
+
+    while (done < n) {
+        bool mine;
+
+        spin_lock(&out.lock);
+        while (done < n && out.put - out.get < OUT_SIZE) {
+            out.text[out.put++ % OUT_SIZE] = s[done++];
+        }
+        mine = !out.busy;
+        out.busy = true;
+        spin_unlock(&out.lock);
+        if (mine) {
+            out_drain();
+        } else if (done < n) {
+            arch_cpu_relax();
+        }
+    }
+}
+
+static void ring_write(const char *s, size_t n)
+{
+    spin_lock(&ring.lock);
+    for (size_t i = 0; i < n; i++) {
+        ring.text[ring.put++ % RING_SIZE] = s[i];
+    }
+    if (ring.put - ring.start > RING_SIZE) {
+        ring.start = ring.put - RING_SIZE;
+    }
+    spin_unlock(&ring.lock);
+}
+
+// One line to ring and console, whether or not the text ends in a newline.
+static __attribute__((format(printf, 2, 0))) void message(const char *prefix, const char *fmt,
+                                                          va_list ap)
+{
+    char line[LINE_MAX];
+    size_t n = strlen(prefix);
+
+    memcpy(line, prefix, n + 1);
+    (void)vformat(line + n, sizeof(line) - 1 - n, fmt, ap);
+    n = strlen(line);
+    if (line[n - 1] != '\n') {
+        line[n++] = '\n';
+    }
+    ring_write(line, n);
+    console_write(line, n);
+}
+
+void printk(enum log_level level, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (level > own_level) {
+        return;
+    }
+    va_start(ap, fmt);
+    message("(Fief) ", fmt, ap);
+    va_end(ap);
+}
+
+void console_print(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    message("(Fief) ", fmt, ap);
+    va_end(ap);
+}
+
+// Whether one more message about guests may be printed on this pcpu now.
+static bool within_limit(void)
+{
+    struct pcpu *p = pcpu_this();
+    uint64_t now = time_now();
+
+    if (now - p->limit_since >= LIMIT_NS) {
+        if (p->limit_lost != 0) {
+            printk(LOG_WARNING, "%u messages about guests were suppressed\n", p->limit_lost);
+        }
+        p->limit_since = now;
+        p->limit_used = 0;
+        p->limit_lost = 0;
+    }
+    if (p->limit_used == LIMIT_MESSAGES) {
+        p->limit_lost++;
+        return false;
+    }
+    p->limit_used++;
+    return true;
+}
+
+void guest_printk(const struct domain *d, const char *fmt, ...)
+{
+    char prefix[16];
+    va_list ap;
+
+    if (guest_level < LOG_WARNING || !within_limit()) {
+        return;
+    }
+    (void)format(prefix, sizeof(prefix), "(d%u) ", d->domid);
+    va_start(ap, fmt);
+    message(prefix, fmt, ap);
+    va_end(ap);
+}
+
+size_t console_read_ring(char *buf, size_t max, uint32_t *index)
+{
+    size_t n = 0;
+
+    spin_lock(&ring.lock);
+    // Overwritten or cleared meanwhile, or never written: from the oldest on.
+    if (*index - ring.start > ring.put - ring.start) {
+        *index = ring.start;
+    }
+    while (n < max && *index != ring.put) {
+        buf[n++] = ring.text[(*index)++ % RING_SIZE];
+    }
+    spin_unlock(&ring.lock);
+    return n;
+}
+
+void console_clear_ring(void)
+{
+    spin_lock(&ring.lock);
+    ring.start = ring.put;
+    spin_unlock(&ring.lock);
+}
+
+// The domain that holds the console, or null.
+static struct domain *holder(void)
+{
+    struct domain *d =
+        fief_root ? atomic_load_explicit(&fief_root->manager, memory_order_acquire) : NULL;
+
+    return d && (d->holdings & HOLDS_CONSOLE) ? d : NULL;
+}
+
+static void switch_input(void)
+{
+    struct domain *d = holder();
+
+    if (in.to_fief) {
+        console_print("*** Serial input to Fief (type 'CTRL-a' three times to switch input)\n");
+    } else {
+        console_print("*** Serial input to DOM%u (type 'CTRL-a' three times to switch input)\n",
+                      d ? d->domid : 0u);
+    }
+}
+
+// The lock is held. What nobody reads is dropped.
+static void in_put(char c)
+{
+    if (in.put - in.get < IN_SIZE) {
+        in.text[in.put++ % IN_SIZE] = c;
+    }
+}
+
+// Whether c completes the switch; if it is no switch key, those before it were meant as they are.
+static bool in_switch(char c)
+{
+    if (c == SWITCH_KEY) {
+        if (++in.presses < SWITCH_PRESSES) {
+            return false;
+        }
+        in.presses = 0;
+        in.to_fief = !in.to_fief;
+        return true;
+    }
+    for (; in.presses != 0 && !in.to_fief; in.presses--) {
+        in_put(SWITCH_KEY);
+    }
+    in.presses = 0;
+    return false;
+}
+
+void console_input(char c)
+{
+    bool switched;
+    bool to_fief;
+
+    spin_lock(&in.lock);
+    switched = in_switch(c);
+    to_fief = in.to_fief;
+    if (!to_fief && c != SWITCH_KEY) {
+        in_put(c);
+    }
+    spin_unlock(&in.lock);
+    if (switched) {
+        switch_input();
+    } else if (c == SWITCH_KEY) {
+        return;
+    } else if (to_fief) {
+        debug_key(c);
+    } else if (holder()) {
+        evtchn_send_global_virq(holder(), VIRQ_CONSOLE);
+    }
+}
+
+size_t console_read_input(char *buf, size_t max)
+{
+    size_t n = 0;
+
+    spin_lock(&in.lock);
+    while (n < max && in.get != in.put) {
+        buf[n++] = in.text[in.get++ % IN_SIZE];
+    }
+    spin_unlock(&in.lock);
+    return n;
+}
