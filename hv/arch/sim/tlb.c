@@ -30,7 +30,7 @@ struct table {
     uint32_t id;    // address space, 0: no table
     uint8_t level;
     bool stale;     // unlinked, not yet flushed
-    bool flushed;   // its whole address space was flushed and the table not written since
+    bool flushed;   // its whole address space was flushed, and nothing entered in it since
     uint64_t base;  // first gfn that it translates
     uint32_t *child; // by index, level 1 and 2
 };
@@ -244,7 +244,7 @@ void tlb_publish(const volatile void *entry)
     if (t->id == 0) {
         panic("sim: an entry of frame %x was published, which is no table", m.n);
     }
-    t->flushed = false;
+    t->flushed = t->flushed && !pte_is_present(t->level, *(const volatile pte_t *)entry);
     publish_entry(t, (unsigned)((uintptr_t)entry % PAGE_SIZE / sizeof(pte_t)),
                   *(const volatile pte_t *)entry);
 }
