@@ -27,7 +27,8 @@ check: layers
 
 .PHONY: layers
 layers: | $(BUILD)/include/xen $(LIBFDT_A)
-	@tools/layers.py --cc "$(CROSS_COMPILE)gcc" --cflags "$(HV_CPPFLAGS)"
+	@tools/layers.py --cc "$(CROSS_COMPILE)gcc" --cflags "$(HV_CPPFLAGS)" \
+	    --host-cflags "-Ihv/arch/sim -isystem $(BUILD)/include"
 
 clean:
 	@rm -rf $(BUILD)

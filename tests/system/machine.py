@@ -173,7 +173,7 @@ class Machine:
         begin = f'@BEGIN{mark}\n'
         if begin not in text:
             text = HYPERVISOR_LINE.sub(b'', text.encode()).decode()
-        return text.partition(begin)[2]
+        return text.partition(begin)[2] if begin in text else text
 
     def leave(self):
         """Leaves a guest's console. Ctrl-] counts only when it is read alone, so not too soon
