@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The serial console and the ring of messages. Anybody calls it, with any lock held: its own locks are
-// leaves and are held for copying only. Who finds the line free writes out what all have queued; the
-// others go on, so that a slow line stops one pcpu at most. The buffers are part of the image.
+// The serial console and the ring of messages. Anybody calls it, with any lock held: its own locks
+// are leaves and are held for copying only. Who finds the line free writes out what all have
+// queued; the others go on, so that a slow line stops one pcpu at most. The buffers are part of the
+// image.
 #include "core/console.h"
 
 #include "abi/xen.h"

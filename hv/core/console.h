@@ -28,7 +28,8 @@ void console_write(const char *s, size_t n);
 void console_input(char c);
 // Takes input characters; returns how many.
 size_t console_read_input(char *buf, size_t max);
-// Copies what the ring holds from *index on (a running count of characters) to buf; *index moves on.
+// Copies what the ring holds from *index on (a running count of characters) to buf; *index moves
+// on.
 size_t console_read_ring(char *buf, size_t max, uint32_t *index);
 void console_clear_ring(void);
 

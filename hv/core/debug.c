@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Debug keys: from the serial line after Ctrl-a three times, and from xl debug-keys. Called by console.c and
-// hcall with no lock held. What is shown is read without locks where a torn value does no harm. Charges
-// nothing.
+// Debug keys: from the serial line after Ctrl-a three times, and from xl debug-keys. Called by
+// console.c and hcall with no lock held. What is shown is read without locks where a torn value
+// does no harm. Charges nothing.
 #include "core/console.h"
 #include "core/domain.h"
 #include "core/fief.h"
@@ -80,9 +80,11 @@ static void vcpu_show(struct vcpu *v)
     struct sched_times t;
 
     sched_times(v, &t);
-    console_print("    VCPU%u: %s, CPU%u, ran %llu ms, flags %x, pauses %u, upcall %d, interrupt %d\n",
-                  v->id, state_names[v->sched.state], v->sched.cpu, (number)(t.ns[0] / NS_PER_MS),
-                  v->flags, v->pause_count, evtchn_pending_for(v), vcpu_has_pending(v));
+    console_print("    VCPU%u: %s, CPU%u, ran %llu ms, flags %x, pauses %u\n", v->id,
+                  state_names[v->sched.state], v->sched.cpu, (number)(t.ns[0] / NS_PER_MS),
+                  v->flags, v->pause_count);
+    console_print("           upcall pending %d, interrupt pending %d\n", evtchn_pending_for(v),
+                  vcpu_has_pending(v));
 }
 
 static void domain_show(struct domain *d)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// vcpu_info and the upcall, and pages of a guest that the hypervisor uses. Called by hcall and core; takes p2m.lock, and evtchn.lock to
-// change where vcpu_info is. Allocates nothing: the pages are the guest's.
+// vcpu_info and the upcall, and pages of a guest that the hypervisor uses. Called by hcall and
+// core; takes p2m.lock, and evtchn.lock to change where vcpu_info is. Allocates nothing: the pages
+// are the guest's.
 #include "core/event.h"
 
 #include "abi/xen.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Ports and what they are bound to. Called by hcall and core. Takes evtchn.lock of one or two domains (the
-// two in the order of their addresses); vcpus are told after it is free. Frames of ports are charged
-// to the domain whose ports they are (class evtchn).
+// Ports and what they are bound to. Called by hcall and core. Takes evtchn.lock of one or two
+// domains (the two in the order of their addresses); vcpus are told after it is free. Frames of
+// ports are charged to the domain whose ports they are (class evtchn).
 #include "core/evtchn.h"
 
 #include "core/evtchn_abi.h"
@@ -223,7 +223,8 @@ int evtchn_bind_interdomain(struct domain *d, struct domain *remote, uint32_t re
     }
     if (rc == 0) {
         bind_pair(d, *port, remote, remote_port);
-        // What the other side sent while nobody was bound has been lost, so d looks once in any case.
+        // What the other side sent while nobody was bound has been lost, so d looks once in any
+        // case.
         v = set_pending(d, *port, evtchn_find(d, *port));
     }
     spin_unlock_both(&d->evtchn.lock, &remote->evtchn.lock);
@@ -282,8 +283,8 @@ int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
     return rc;
 }
 
-// Locks d and the peer of the port, if it has one; returns the peer, or d. The peer's structure is good
-// to be locked even when it has let go of the port meanwhile (epoch).
+// Locks d and the peer of the port, if it has one; returns the peer, or d. The peer's structure is
+// good to be locked even when it has let go of the port meanwhile (epoch).
 static struct domain *lock_pair(struct domain *d, const struct evtchn *e)
 {
     for (;;) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Event channels: ports, their bindings, and the two ways of telling a guest (2-level bitmaps in
-// shared_info, FIFO queues in event words). evtchn.lock of the domain guards its ports; two such locks are
-// taken in the order of their addresses. Port frames are the domain's (class evtchn).
+// shared_info, FIFO queues in event words). evtchn.lock of the domain guards its ports; two such
+// locks are taken in the order of their addresses. Port frames are the domain's (class evtchn).
 #ifndef CORE_EVTCHN_H
 #define CORE_EVTCHN_H
 
@@ -81,7 +81,8 @@ int evtchn_expand_array(struct domain *d, uint64_t gfn) MUST_CHECK;
 // Closes all ports and goes back to the 2-level form. -E_RESTART: to be called again.
 int evtchn_reset(struct domain *d) MUST_CHECK;
 
-// Raises a virq: per-vcpu ones (timer, debug) at v, global ones at the vcpu that they were bound to.
+// Raises a virq: per-vcpu ones (timer, debug) at v, global ones at the vcpu that they were bound
+// to.
 void evtchn_send_virq(struct vcpu *v, uint32_t virq);
 void evtchn_send_global_virq(struct domain *d, uint32_t virq);
 bool evtchn_pending_for(const struct vcpu *v); // evtchn_upcall_pending of its vcpu_info
@@ -90,7 +91,8 @@ bool evtchn_pending_for(const struct vcpu *v); // evtchn_upcall_pending of its v
 void evtchn_poll_begin(struct vcpu *v);
 // 1: the port is pending, 0: it is not, -E_INVAL: there is no such port.
 int evtchn_is_pending(struct domain *d, uint32_t port) MUST_CHECK;
-// What ends the wait: an event at the port (0: at any), or the timeout (ns, as time_now(); 0: none).
+// What ends the wait: an event at the port (0: at any), or the timeout (ns, as time_now(); 0:
+// none).
 void evtchn_poll(struct vcpu *v, uint32_t port, uint64_t timeout);
 
 // The vcpu_info area moved or appeared: events that are already pending are shown.

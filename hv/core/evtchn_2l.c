@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Events as bits: pending and masked in shared_info, and a selector of words in vcpu_info (Xen public
-// header xen.h, struct shared_info). Called by evtchn.c with evtchn.lock held; shared_info is the
-// domain's frame (class shared), vcpu_info the guest's or in it.
+// Events as bits: pending and masked in shared_info, and a selector of words in vcpu_info (Xen
+// public header xen.h, struct shared_info). Called by evtchn.c with evtchn.lock held; shared_info
+// is the domain's frame (class shared), vcpu_info the guest's or in it.
 #include "core/evtchn_abi.h"
 #include "port/mem.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Inside core/evtchn*.c only: the two forms in which a guest sees its events. evtchn.lock of d is held
-// for all of them. Whatever a guest writes into the words is its own loss: nothing here loops on them
-// without end, and nothing read from them is an index.
+// Inside core/evtchn*.c only: the two forms in which a guest sees its events. evtchn.lock of d is
+// held for all of them. Whatever a guest writes into the words is its own loss: nothing here loops
+// on them without end, and nothing read from them is an index.
 #ifndef CORE_EVTCHN_ABI_H
 #define CORE_EVTCHN_ABI_H
 
@@ -33,8 +33,9 @@ void evtchn_fifo_fini(struct domain *d);
 
 #define GUEST_WORD_TRIES 1024u
 
-// Changes a word that the guest changes too: takes bits away, then adds some. Returns the word as it was.
-// A guest that never lets the exchange succeed gets nothing: all bits are said to have been set.
+// Changes a word that the guest changes too: takes bits away, then adds some. Returns the word as
+// it was. A guest that never lets the exchange succeed gets nothing: all bits are said to have been
+// set.
 static inline uint64_t guest_word64(uint64_t *word, uint64_t take, uint64_t add)
 {
     for (unsigned i = 0; i < GUEST_WORD_TRIES; i++) {

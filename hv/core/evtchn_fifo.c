@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Events as linked event words, one queue per vcpu and priority (Xen public header event_channel.h, "FIFO
-// ABI"; Xen's event-channels design). Called by evtchn.c and hcall; takes evtchn.lock, and p2m.lock to fix
-// pages. Words and control blocks lie on the guest's pages, which cannot be let go meanwhile.
+// Events as linked event words, one queue per vcpu and priority (Xen public header event_channel.h,
+// "FIFO ABI"; Xen's event-channels design). Called by evtchn.c and hcall; takes evtchn.lock, and
+// p2m.lock to fix pages. Words and control blocks lie on the guest's pages, which cannot be let go
+// meanwhile.
 //
-// The hypervisor appends: it writes the link of the word that was last (the tail, which it remembers
-// itself), or the queue's head when that word is no longer linked. The guest consumes from the head and
-// takes the LINKED bit away. A guest that writes anything else loses its own events.
+// The hypervisor appends: it writes the link of the word that was last (the tail, which it
+// remembers itself), or the queue's head when that word is no longer linked. The guest consumes
+// from the head and takes the LINKED bit away. A guest that writes anything else loses its own
+// events.
 #include "core/event.h"
 #include "core/evtchn_abi.h"
 #include "lib/errno.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What the core keeps for each physical CPU, and the epoch (rule 11): a counter per pcpu that is even
-// while it is outside the hypervisor's code (in a guest, or waiting idle).
+// What the core keeps for each physical CPU, and the epoch (rule 11): a counter per pcpu that is
+// even while it is outside the hypervisor's code (in a guest, or waiting idle).
 #ifndef CORE_PCPU_H
 #define CORE_PCPU_H
 
@@ -19,7 +19,8 @@ struct pcpu {
     _Atomic uint64_t epoch;      // odd: inside the hypervisor
     _Atomic bool kicked;         // a reason for sched_pick to look again
     bool slots_live;             // the hardware's interrupt slots are not empty; only this pcpu
-    uint64_t slice_end;          // when the running vcpu's turn ends, UINT64_MAX: nobody waits; only this pcpu
+    // When the running vcpu's turn ends, UINT64_MAX: nobody waits. Only this pcpu looks.
+    uint64_t slice_end;
     struct spinlock run_lock;    // guards the next four
     struct list run_queue;       // struct sched_vcpu.run_link, the least virtual time first
     _Atomic uint32_t queued;     // its length; read without the lock as a hint
@@ -49,7 +50,8 @@ struct epoch {
     uint64_t seen[PCPU_MAX];
 };
 
-// All pcpus' structures, before any other use; the calling pcpu is inside the hypervisor from then on.
+// All pcpus' structures, before any other use; the calling pcpu is inside the hypervisor from then
+// on.
 void pcpu_init(void);
 // The calling pcpu comes in (no effect when it is inside already), or goes out.
 void epoch_enter(void);

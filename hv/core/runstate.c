@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The runstate area: how long a vcpu has run and waited, for the guest's own accounting. Called by the
-// scheduler at each switch of a vcpu, on its pcpu, and by hcall to register. Takes p2m.lock to register,
-// the run_lock to read the times. Allocates nothing: the pages are the guest's.
+// The runstate area: how long a vcpu has run and waited, for the guest's own accounting. Called by
+// the scheduler at each switch of a vcpu, on its pcpu, and by hcall to register. Takes p2m.lock to
+// register, the run_lock to read the times. Allocates nothing: the pages are the guest's.
 #include "abi/xen.h"
 #include "core/domain.h"
 #include "core/event.h"

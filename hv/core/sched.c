@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Who runs where: a queue per pcpu in order of virtual time. Called by core and hcall on any pcpu, by up.c
-// at each way back to a guest. Takes run_locks (two of them in the order of their addresses), and
-// timer_locks inside; the caller holds neither. Allocates nothing: what it keeps lies in the vcpu.
+// Who runs where: a queue per pcpu in order of virtual time. Called by core and hcall on any pcpu,
+// by up.c at each way back to a guest. Takes run_locks (two of them in the order of their
+// addresses), and timer_locks inside; the caller holds neither. Allocates nothing: what it keeps
+// lies in the vcpu.
 //
 // A vcpu is claimed (sched.loaded) by its pcpu from the moment it is chosen until its registers are
-// saved; while it is claimed it does not change its pcpu. A pcpu with nobody to run keeps the vcpu that
-// waits loaded, so that its virtual timer wakes it out of the hardware.
+// saved; while it is claimed it does not change its pcpu. A pcpu with nobody to run keeps the vcpu
+// that waits loaded, so that its virtual timer wakes it out of the hardware.
 #include "core/sched.h"
 
 #include "abi/xen.h"
@@ -179,7 +180,8 @@ static void dequeue(struct pcpu *p, struct vcpu *v)
     atomic_fetch_sub_explicit(&p->queued, 1, memory_order_relaxed);
 }
 
-// Gives v, which is in no queue, to another pcpu. Its advance over or arrears on the others go with it.
+// Gives v, which is in no queue, to another pcpu. Its advance over or arrears on the others go with
+// it.
 static void assign(struct vcpu *v, const struct pcpu *from, const struct pcpu *to)
 {
     if (from != to) {
@@ -346,7 +348,8 @@ void sched_block(struct vcpu *v)
         set_state(v, SCHED_BLOCKED);
     }
     spin_unlock(&p->run_lock);
-    // Having said that it waits, it looks once more; who brings something looks after having brought it.
+    // Having said that it waits, it looks once more; who brings something looks after having
+    // brought it.
     atomic_thread_fence(memory_order_seq_cst);
     if (atomic_load_explicit(&v->sched.woken, memory_order_relaxed) || vcpu_has_pending(v)) {
         make_ready(v, FROM(SCHED_BLOCKED));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Who runs where. Each pcpu has a queue ordered by virtual time (run time divided by weight); a
-// vcpu is in at most one queue, and its place is guarded by the run_lock of the pcpu it is assigned to.
+// vcpu is in at most one queue, and its place is guarded by the run_lock of the pcpu it is assigned
+// to.
 #ifndef CORE_SCHED_H
 #define CORE_SCHED_H
 
@@ -17,7 +18,7 @@ struct sched_vcpu {
     _Atomic uint32_t cpu;    // assigned pcpu; changed with the run_locks of both
     _Atomic uint8_t state;   // enum sched_state
     _Atomic bool in_guest;   // between up_leave and up_enter, written by its pcpu
-    _Atomic bool loaded;     // claimed by its pcpu: its registers are, or are about to be, in the hardware
+    _Atomic bool loaded;     // claimed by its pcpu: its registers are in the hardware, or soon
     _Atomic bool woken;      // a wake-up came while it ran; see sched_expect
     uint32_t hard_affinity;  // pcpus where it may run, never empty
     uint32_t soft_affinity;
@@ -41,12 +42,13 @@ void sched_vcpu_init(struct vcpu *v);
 // Makes an offline vcpu runnable; ends its run for good (until the next online).
 void sched_online(struct vcpu *v);
 void sched_offline(struct vcpu *v);
-// An event came for the vcpu: if it is blocked it becomes runnable, if it is in the guest it leaves it.
+// An event came for the vcpu: if it is blocked it becomes runnable, if it is in the guest it leaves
+// it.
 void sched_wake(struct vcpu *v);
 // The current vcpu waits, unless something is pending for it by now.
 void sched_block(struct vcpu *v);
-// Any wake-up of the current vcpu from here on makes its next sched_block return at once. For who waits for
-// something that is no interrupt: expect, then look, then block.
+// Any wake-up of the current vcpu from here on makes its next sched_block return at once. For who
+// waits for something that is no interrupt: expect, then look, then block.
 void sched_expect(struct vcpu *v);
 void sched_yield(void);
 // Pause counts have changed: takes the vcpu off, or puts it back.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// One-shot timers, a list per pcpu in order of time, and what the pcpu's hardware timer is set to. Called
-// by core and hcall, on any pcpu. Takes the timer_lock of one pcpu, a leaf; a timer's function is called
-// without it. The memory is the timer's owner's.
+// One-shot timers, a list per pcpu in order of time, and what the pcpu's hardware timer is set to.
+// Called by core and hcall, on any pcpu. Takes the timer_lock of one pcpu, a leaf; a timer's
+// function is called without it. The memory is the timer's owner's.
 #include "core/timer.h"
 
 #include "core/pcpu.h"

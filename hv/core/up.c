@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What an architecture calls upwards (port/up.h), but for hypercalls (hcall/) and firmware calls (psci.c):
-// the way in from a guest and back, and a guest's traps. Interrupts are masked and no lock is held on
-// entry. Allocates nothing.
+// What an architecture calls upwards (port/up.h), but for hypercalls (hcall/) and firmware calls
+// (psci.c): the way in from a guest and back, and a guest's traps. Interrupts are masked and no
+// lock is held on entry. Allocates nothing.
 #include "port/up.h"
 
 #include "abi/xen.h"
@@ -45,8 +45,9 @@ struct arch_vcpu *up_leave(void)
     for (;;) {
         v = who_next(p);
         atomic_store_explicit(&v->sched.in_guest, true, memory_order_relaxed);
-        // Who pauses, wakes or injects first writes and then looks at in_guest; here it is the other
-        // way round. What comes later than this look finds in_guest set and interrupts the pcpu.
+        // Who pauses, wakes or injects first writes and then looks at in_guest; here it is the
+        // other way round. What comes later than this look finds in_guest set and interrupts the
+        // pcpu.
         atomic_thread_fence(memory_order_seq_cst);
         if (!atomic_load_explicit(&p->kicked, memory_order_relaxed)) {
             break;

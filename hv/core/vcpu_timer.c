@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The timers of a vcpu: what stands in for its virtual timer while its registers are in memory, the
-// emulated physical timer, the limit of a poll. Called by core; the timers' functions run on the pcpu
-// where they were set, with no lock held, and take those of an injection. Memory: the vcpu's.
+// emulated physical timer, the limit of a poll. Called by core; the timers' functions run on the
+// pcpu where they were set, with no lock held, and take those of an injection. Memory: the vcpu's.
 #include "abi/xen.h"
 #include "core/domain.h"
 #include "port/timer.h"

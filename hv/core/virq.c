@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Interrupts on their way: physical ones to their domain, virtual ones to the pcpu where the vcpu is.
-// Called by up.c, boot, lifecycle and whoever injects, on any pcpu; takes vgic.lock and run_locks, one
-// after the other, and none of its own: a physical interrupt's entry is written only while it is
-// disabled. The table is part of the image.
+// Interrupts on their way: physical ones to their domain, virtual ones to the pcpu where the vcpu
+// is. Called by up.c, boot, lifecycle and whoever injects, on any pcpu; takes vgic.lock and
+// run_locks, one after the other, and none of its own: a physical interrupt's entry is written only
+// while it is disabled. The table is part of the image.
 #include "core/virq.h"
 
 #include "core/console.h"

@@ -7,8 +7,8 @@
 
 struct domain;
 
-// Gives physical interrupt pirq (32 .. irqchip_lines()-1) to the domain, behind its line virq. 0, -E_INVAL (no
-// such interrupt or line), -E_BUSY (the interrupt or the line is taken).
+// Gives physical interrupt pirq (32 .. irqchip_lines()-1) to the domain, behind its line virq. 0,
+// -E_INVAL (no such interrupt or line), -E_BUSY (the interrupt or the line is taken).
 int virq_link(struct domain *d, unsigned virq, unsigned pirq) MUST_CHECK;
 // The drain: takes interrupts away from a domain that runs no more, a bounded number a call; false
 // when none is left.
