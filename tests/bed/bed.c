@@ -100,6 +100,7 @@ void bed_boot(const struct bed_config *c)
     after = dom0_first + blocks * 512;
     pool_add(&fief_root->pool, mfn(SIM_MFN_BASE + used), dom0_first - SIM_MFN_BASE - used);
     pool_add(&fief_root->pool, mfn(after), SIM_MFN_BASE + frames - after);
+    memset(pcpus, 0, sizeof(pcpus)); // a new machine, with what the last one left in .bss
     pcpu_init();
     sched_init();
     make_dom0(b->dom0_vcpus ? b->dom0_vcpus : 2, blocks);

@@ -258,6 +258,7 @@ void arch_p2m_init(struct arch_p2m *p, mfn_t root)
 
         sim_tlb_check_reuse(mfn_add(root, i), 0);
         t->id = p->id;
+        t->flushed = true;
         t->level = P2M_TOP_LEVEL;
         t->base = (uint64_t)i * PAGES << order_of(P2M_TOP_LEVEL);
         t->child = calloc(PAGES, sizeof(*t->child));
