@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A hypervisor with dom0 on the simulated machine, for tests that play dom0's kernel and tools. dom0
-// is direct-mapped and the simulated walk is the identity, so an address in it is one number: virtual,
-// guest-physical and machine.
+// A hypervisor with dom0 on the simulated machine, for tests that play dom0's kernel and tools.
+// dom0 is direct-mapped and the simulated walk is the identity, so an address in it is one number:
+// virtual, guest-physical and machine.
 #ifndef BED_BED_H
 #define BED_BED_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // links: hv
-// Accounts and pools against a model that knows of each frame whose it is and why: random operations,
-// compared frame by frame and sum by sum.
+// Accounts and pools against a model that knows of each frame whose it is and why: random
+// operations, compared frame by frame and sum by sum.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

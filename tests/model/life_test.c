@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // links: hv
-// The whole life of a guest as xl makes it, by real hypercalls of dom0; then again with the first charge
-// failing, the second, the third, until none does. Whatever fails, after the guest's end the books are
-// what they were, frame by frame.
+// The whole life of a guest as xl makes it, by real hypercalls of dom0; then again with the first
+// charge failing, the second, the third, until none does. Whatever fails, after the guest's end the
+// books are what they were, frame by frame.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
