@@ -68,11 +68,13 @@ static bool parent_cells(struct scan *s, const void *fdt, uint32_t phandle, unsi
 
 static void read_interrupts(struct scan *s, const struct dt_walk *w)
 {
-    unsigned size, address, cells;
-    const uint8_t *p = dt_bytes(w->fdt, dt_node(w), "interrupts-extended", &size);
+    unsigned size = dt_known(w, DT_INTERRUPTS_EXTENDED).size;
+    const uint8_t *p = dt_known(w, DT_INTERRUPTS_EXTENDED).bytes;
+    unsigned address, cells;
 
     if (!p) {
-        p = dt_bytes(w->fdt, dt_node(w), "interrupts", &size);
+        p = dt_known(w, DT_INTERRUPTS).bytes;
+        size = dt_known(w, DT_INTERRUPTS).size;
         if (!p || !s->gic || w->interrupt_parent[w->depth] != s->gic) {
             return;
         }
@@ -96,14 +98,18 @@ static void read_interrupts(struct scan *s, const struct dt_walk *w)
 // interrupt-map: child unit address, child specifier, parent, parent unit address, its specifier.
 static void read_interrupt_map(struct scan *s, const struct dt_walk *w)
 {
-    unsigned size, address, cells;
-    const uint8_t *p = dt_bytes(w->fdt, dt_node(w), "interrupt-map", &size);
-    unsigned child = 4 * (dt_u32(w->fdt, dt_node(w), "#address-cells", 2) +
-                          dt_u32(w->fdt, dt_node(w), "#interrupt-cells", 1));
+    unsigned size = dt_known(w, DT_INTERRUPT_MAP).size;
+    const uint8_t *p = dt_known(w, DT_INTERRUPT_MAP).bytes;
+    unsigned child, own, address, cells, unused;
 
-    if (!p || child > 64) {
+    if (!p || !dt_cells(w, w->depth, &child, &unused)) {
         return;
     }
+    own = dt_u32(w->fdt, dt_node(w), "#interrupt-cells", 1);
+    if (own > 8) {
+        return;
+    }
+    child = 4 * (child + own);
     for (unsigned at = 0; at + child + 4 <= size;) {
         uint32_t phandle = dt_cell(p + at + child);
 
@@ -122,14 +128,13 @@ static void read_interrupt_map(struct scan *s, const struct dt_walk *w)
 // The windows of a PCI host: the devices behind it are found by dom0, not described.
 static bool read_pci_windows(struct scan *s, const struct dt_walk *w)
 {
-    const char *type = dt_string(w->fdt, dt_node(w), "device_type");
-    unsigned size, child, length, parent, unused;
-    const uint8_t *p = dt_bytes(w->fdt, dt_node(w), "ranges", &size);
+    unsigned size = dt_known(w, DT_RANGES).size;
+    const uint8_t *p = dt_known(w, DT_RANGES).bytes;
+    unsigned child, length, parent, unused;
 
-    if (!p || !type || strcmp(type, "pci") != 0 || w->depth == 0 ||
-        !dt_child_cells(w->fdt, dt_node(w), &child, &length) ||
-        !dt_child_cells(w->fdt, w->node[w->depth - 1], &parent, &unused) || child != 3 ||
-        length != 2 || parent < 1 || parent > 2) {
+    if (!p || !dt_is_type(w, "pci") || w->depth == 0 || !dt_cells(w, w->depth, &child, &length) ||
+        !dt_cells(w, w->depth - 1, &parent, &unused) || child != 3 || length != 2 || parent < 1 ||
+        parent > 2) {
         return true;
     }
     unsigned entry = 4 * (child + parent + length);
@@ -191,10 +196,8 @@ bool devices_read(struct devices *d, const void *fdt, const struct machine *m, s
                          "correct the tree", s.gic_cells);
     }
     for (dt_start(&w, fdt); more;) {
-        bool enabled = dt_enabled(fdt, dt_node(&w));
-
         // A disabled bus disables what is on it.
-        if (!enabled || !node_is_shown(&w, m)) {
+        if (!dt_is_enabled(&w) || !node_is_shown(&w, m)) {
             more = dt_skip(&w);
             continue;
         }

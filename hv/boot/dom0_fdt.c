@@ -313,8 +313,9 @@ static bool read_host(struct writer *w, struct fault *f)
 
     w->gic = fdt_get_phandle(w->in->host, gic);
     w->gic_cells = dt_u32(w->in->host, gic, "#interrupt-cells", 3);
-    if (!dt_child_cells(w->in->host, 0, &w->address, &w->size) || w->address != 2 ||
-        w->size < 1 || w->size > 2) {
+    w->address = dt_u32(w->in->host, 0, "#address-cells", 2);
+    w->size = dt_u32(w->in->host, 0, "#size-cells", 1);
+    if (w->address != 2 || w->size < 1 || w->size > 2) {
         return fault_say(f, "device tree: the root's #address-cells is not 2 or #size-cells not "
                          "1 or 2: give a tree with 64-bit addresses");
     }
@@ -328,7 +329,8 @@ bool dom0_fdt_write(void *out, size_t size, const struct dom0_facts *facts, stru
     if (!read_host(&w, f)) {
         return false;
     }
-    note_error(&w, fdt_create(out, (int)MIN(size, PLAN_DTB_SIZE)));
+    note_error(&w, fdt_create_with_flags(out, (int)MIN(size, PLAN_DTB_SIZE),
+                                         FDT_CREATE_FLAG_NO_NAME_DEDUP));
     note_error(&w, w.error ? 0 : fdt_finish_reservemap(out));
     copy_tree(&w);
     write_gic(&w);

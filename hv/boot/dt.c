@@ -42,11 +42,49 @@ uint64_t dt_number(const uint8_t *p, unsigned cells)
     return value;
 }
 
-static void note_parent(struct dt_walk *w)
-{
-    uint32_t above = w->depth ? w->interrupt_parent[w->depth - 1] : 0;
+static const char *const known_names[DT_KNOWN_COUNT] = {
+    [DT_COMPATIBLE] = "compatible",
+    [DT_TYPE] = "device_type",
+    [DT_STATUS] = "status",
+    [DT_REG] = "reg",
+    [DT_RANGES] = "ranges",
+    [DT_ADDRESS_CELLS] = "#address-cells",
+    [DT_SIZE_CELLS] = "#size-cells",
+    [DT_INTERRUPT_PARENT] = "interrupt-parent",
+    [DT_INTERRUPTS] = "interrupts",
+    [DT_INTERRUPTS_EXTENDED] = "interrupts-extended",
+    [DT_INTERRUPT_MAP] = "interrupt-map",
+};
 
-    w->interrupt_parent[w->depth] = dt_u32(w->fdt, dt_node(w), "interrupt-parent", above);
+static uint32_t known_u32(const struct dt_walk *w, int depth, enum dt_known which,
+                          uint32_t otherwise)
+{
+    struct dt_property p = w->known[depth][which];
+
+    return p.bytes && p.size == 4 ? dt_cell(p.bytes) : otherwise;
+}
+
+// One pass over the present node's properties.
+static void note_node(struct dt_walk *w)
+{
+    struct dt_property *known = w->known[w->depth];
+    uint32_t above = w->depth ? w->interrupt_parent[w->depth - 1] : 0;
+    int property;
+
+    memset(known, 0, sizeof(w->known[0]));
+    fdt_for_each_property_offset(property, w->fdt, dt_node(w)) {
+        const char *name;
+        int size;
+        const uint8_t *bytes = fdt_getprop_by_offset(w->fdt, property, &name, &size);
+
+        for (unsigned i = 0; bytes && i < DT_KNOWN_COUNT; i++) {
+            if (strcmp(name, known_names[i]) == 0) {
+                known[i] = (struct dt_property){bytes, (unsigned)size};
+                break;
+            }
+        }
+    }
+    w->interrupt_parent[w->depth] = known_u32(w, w->depth, DT_INTERRUPT_PARENT, above);
 }
 
 void dt_start(struct dt_walk *w, const void *fdt)
@@ -54,7 +92,7 @@ void dt_start(struct dt_walk *w, const void *fdt)
     w->fdt = fdt;
     w->depth = 0;
     w->node[0] = 0;
-    note_parent(w);
+    note_node(w);
 }
 
 bool dt_next(struct dt_walk *w)
@@ -65,7 +103,7 @@ bool dt_next(struct dt_walk *w)
         return false;
     }
     w->node[w->depth] = node;
-    note_parent(w);
+    note_node(w);
     return true;
 }
 
@@ -115,12 +153,49 @@ bool dt_compatible(const void *fdt, int node, const char *name)
     return fdt_node_check_compatible(fdt, node, name) == 0;
 }
 
-bool dt_enabled(const void *fdt, int node)
+// Whether one of the strings in the property is s; all of them end inside it.
+static bool has_string(struct dt_property p, const char *s)
 {
-    const char *status = dt_string(fdt, node, "status");
+    size_t wanted = strlen(s) + 1;
 
-    return !dt_has(fdt, node, "status") ||
-           (status && (strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0));
+    while (p.bytes && p.size > 0) {
+        size_t length = strnlen((const char *)p.bytes, p.size) + 1;
+
+        if (length > p.size) {
+            return false;
+        }
+        if (length == wanted && memcmp(p.bytes, s, wanted) == 0) {
+            return true;
+        }
+        p.bytes += length;
+        p.size -= (unsigned)length;
+    }
+    return false;
+}
+
+bool dt_is(const struct dt_walk *w, const char *name)
+{
+    return has_string(dt_known(w, DT_COMPATIBLE), name);
+}
+
+bool dt_is_type(const struct dt_walk *w, const char *name)
+{
+    return has_string(dt_known(w, DT_TYPE), name);
+}
+
+bool dt_is_enabled(const struct dt_walk *w)
+{
+    struct dt_property status = dt_known(w, DT_STATUS);
+
+    return !status.bytes || has_string(status, "okay") || has_string(status, "ok");
+}
+
+bool dt_cells(const struct dt_walk *w, int depth, unsigned *address, unsigned *size)
+{
+    // Devicetree Specification 2.3.5: without the properties, two and one.
+    *address = known_u32(w, depth, DT_ADDRESS_CELLS, 2);
+    *size = known_u32(w, depth, DT_SIZE_CELLS, 1);
+    return *address <= 3 && *size <= 3;
 }
 
 const char *dt_name(const void *fdt, int node, unsigned *length)
@@ -144,14 +219,6 @@ bool dt_named(const void *fdt, int node, const char *name)
     return strlen(name) == length && strncmp(own, name, length) == 0;
 }
 
-bool dt_child_cells(const void *fdt, int node, unsigned *address, unsigned *size)
-{
-    // Devicetree Specification 2.3.5: without the properties, two and one.
-    *address = dt_u32(fdt, node, "#address-cells", 2);
-    *size = dt_u32(fdt, node, "#size-cells", 1);
-    return *address <= 3 && *size <= 3;
-}
-
 // Reads the low 64 bits of an address of up to three cells (the first of three is PCI's space
 // code).
 static uint64_t read_address(const uint8_t *p, unsigned cells)
@@ -159,22 +226,23 @@ static uint64_t read_address(const uint8_t *p, unsigned cells)
     return cells == 3 ? dt_number(p + 4, 2) : dt_number(p, cells);
 }
 
-// One step up: from the children of bus to the children of above.
-static bool translate_step(const void *fdt, int bus, int above, struct range *r)
+// One step up: from the children of the bus at depth to the bus's own siblings.
+static bool translate_step(const struct dt_walk *w, int depth, struct range *r)
 {
-    unsigned size, child, length, parent, unused;
-    const uint8_t *p = dt_bytes(fdt, bus, "ranges", &size);
+    unsigned child, length, parent, unused;
+    struct dt_property ranges = w->known[depth][DT_RANGES];
+    const uint8_t *p = ranges.bytes;
 
-    if (!p || !dt_child_cells(fdt, bus, &child, &length) ||
-        !dt_child_cells(fdt, above, &parent, &unused) || length > 2) {
+    if (!p || !dt_cells(w, depth, &child, &length) || !dt_cells(w, depth - 1, &parent, &unused) ||
+        length > 2) {
         return false;
     }
-    if (size == 0) {
+    if (ranges.size == 0) {
         return true;
     }
     unsigned entry = 4 * (child + parent + length);
 
-    for (unsigned at = 0; entry && at + entry <= size; at += entry) {
+    for (unsigned at = 0; entry && at + entry <= ranges.size; at += entry) {
         struct range from = {read_address(p + at, child),
                              dt_number(p + at + 4 * (child + parent), length)};
         uint64_t to = read_address(p + at + 4 * child, parent);
@@ -191,7 +259,7 @@ static bool translate_step(const void *fdt, int bus, int above, struct range *r)
 bool dt_translate(const struct dt_walk *w, int depth, struct range *r)
 {
     for (int i = depth; i > 0; i--) {
-        if (!translate_step(w->fdt, w->node[i], w->node[i - 1], r)) {
+        if (!translate_step(w, i, r)) {
             return false;
         }
     }
@@ -201,17 +269,17 @@ bool dt_translate(const struct dt_walk *w, int depth, struct range *r)
 
 bool dt_reg(const struct dt_walk *w, unsigned index, struct range *out)
 {
-    unsigned size, address, length;
-    const uint8_t *p = dt_bytes(w->fdt, dt_node(w), "reg", &size);
+    unsigned address, length;
+    struct dt_property reg = dt_known(w, DT_REG);
+    const uint8_t *p = reg.bytes;
 
-    if (!p || w->depth == 0 ||
-        !dt_child_cells(w->fdt, w->node[w->depth - 1], &address, &length) || length == 0 ||
+    if (!p || w->depth == 0 || !dt_cells(w, w->depth - 1, &address, &length) || length == 0 ||
         length > 2) {
         return false;
     }
     unsigned entry = 4 * (address + length);
 
-    if (index >= size / entry) {
+    if (index >= reg.size / entry) {
         return false;
     }
     out->base = read_address(p + index * entry, address);

@@ -10,12 +10,35 @@
 #define DT_DEPTH_MAX 16
 #define DT_SIZE_MAX 0x200000u // arm64 boot protocol: a device tree is at most 2 MiB
 
+// Properties that are asked for again and again: a walk notes them as it comes to a node, because
+// libfdt looks for a property from the start of the node each time.
+enum dt_known {
+    DT_COMPATIBLE,
+    DT_TYPE,
+    DT_STATUS,
+    DT_REG,
+    DT_RANGES,
+    DT_ADDRESS_CELLS,
+    DT_SIZE_CELLS,
+    DT_INTERRUPT_PARENT,
+    DT_INTERRUPTS,
+    DT_INTERRUPTS_EXTENDED,
+    DT_INTERRUPT_MAP,
+    DT_KNOWN_COUNT
+};
+
+struct dt_property {
+    const uint8_t *bytes; // null: the node has none
+    unsigned size;
+};
+
 // A walk over all nodes in the order of the tree. node[depth] is the present one, node[0] the root.
 struct dt_walk {
     const void *fdt;
     int depth;
     int node[DT_DEPTH_MAX];
     uint32_t interrupt_parent[DT_DEPTH_MAX]; // phandle in force at the node; 0: none
+    struct dt_property known[DT_DEPTH_MAX][DT_KNOWN_COUNT];
 };
 
 // True when size bytes at fdt hold a whole, well-formed tree of at most DT_DEPTH_MAX levels.
@@ -31,6 +54,17 @@ static inline int dt_node(const struct dt_walk *w)
 {
     return w->node[w->depth];
 }
+static inline struct dt_property dt_known(const struct dt_walk *w, enum dt_known which)
+{
+    return w->known[w->depth][which];
+}
+// Whether the present node's compatible has the name; its device_type is the name; its status
+// allows its use (absent, "okay" or "ok").
+bool dt_is(const struct dt_walk *w, const char *name);
+bool dt_is_type(const struct dt_walk *w, const char *name);
+bool dt_is_enabled(const struct dt_walk *w);
+// #address-cells and #size-cells for the children of the node at depth; false when not 0..3.
+bool dt_cells(const struct dt_walk *w, int depth, unsigned *address, unsigned *size);
 
 // Property as bytes; null when the node has none. *size in bytes.
 const uint8_t *dt_bytes(const void *fdt, int node, const char *name, unsigned *size);
@@ -40,8 +74,6 @@ const char *dt_string(const void *fdt, int node, const char *name);
 uint32_t dt_u32(const void *fdt, int node, const char *name, uint32_t otherwise);
 bool dt_has(const void *fdt, int node, const char *name);
 bool dt_compatible(const void *fdt, int node, const char *name);
-// Whether the node's status allows its use by the non-secure side (absent, "okay" or "ok").
-bool dt_enabled(const void *fdt, int node);
 // Name of the node without the unit address; *length in characters.
 const char *dt_name(const void *fdt, int node, unsigned *length);
 bool dt_named(const void *fdt, int node, const char *name);
@@ -54,10 +86,7 @@ uint64_t dt_number(const uint8_t *p, unsigned cells);
 // False when there is no such entry, it is empty or wraps, or a bus on the way is not addressable
 // by the CPU (no ranges).
 bool dt_reg(const struct dt_walk *w, unsigned index, struct range *out);
-// Translates r from the address space of the present node's children (the root's: none) to the
-// CPU's.
+// Translates r from the address space of the children of the node at depth to the CPU's.
 bool dt_translate(const struct dt_walk *w, int depth, struct range *r);
-// #address-cells and #size-cells for the children of a node; false when they are not 0..3.
-bool dt_child_cells(const void *fdt, int node, unsigned *address, unsigned *size);
 
 #endif

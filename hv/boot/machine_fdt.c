@@ -113,8 +113,8 @@ static bool read_gic(struct found *s, const struct dt_walk *w)
 
 static bool read_uart(struct found *s, const struct dt_walk *w)
 {
-    unsigned size;
-    const uint8_t *p = dt_bytes(w->fdt, dt_node(w), "interrupts", &size);
+    unsigned size = dt_known(w, DT_INTERRUPTS).size;
+    const uint8_t *p = dt_known(w, DT_INTERRUPTS).bytes;
 
     if (s->has_uart && dt_node(w) != s->console) {
         return true;
@@ -145,8 +145,8 @@ static const struct timer_name timer_names[] = {
 
 static bool read_timer(struct found *s, const struct dt_walk *w)
 {
-    unsigned size;
-    const uint8_t *p = dt_bytes(w->fdt, dt_node(w), "interrupts", &size);
+    unsigned size = dt_known(w, DT_INTERRUPTS).size;
+    const uint8_t *p = dt_known(w, DT_INTERRUPTS).bytes;
 
     for (unsigned i = 0; i < ARRAY_COUNT(timer_names); i++) {
         const struct timer_name *t = &timer_names[i];
@@ -167,8 +167,8 @@ static bool read_timer(struct found *s, const struct dt_walk *w)
 static bool read_cpu(struct found *s, const struct dt_walk *w)
 {
     struct machine *m = s->m;
-    unsigned size;
-    const uint8_t *p = dt_bytes(w->fdt, dt_node(w), "reg", &size);
+    unsigned size = dt_known(w, DT_REG).size;
+    const uint8_t *p = dt_known(w, DT_REG).bytes;
 
     if (!dt_named(w->fdt, w->node[w->depth - 1], "cpus")) {
         return true;
@@ -220,15 +220,12 @@ static const struct interest interests[] = {
 
 static bool is_interest(const struct interest *in, const struct dt_walk *w)
 {
-    const char *type = in->type ? dt_string(w->fdt, dt_node(w), "device_type") : NULL;
-
-    return in->type ? type && strcmp(type, in->type) == 0
-                    : dt_compatible(w->fdt, dt_node(w), in->compatible);
+    return in->type ? dt_is_type(w, in->type) : dt_is(w, in->compatible);
 }
 
 static bool read_node(struct found *s, const struct dt_walk *w)
 {
-    if (w->depth == 0 || !dt_enabled(w->fdt, dt_node(w))) {
+    if (w->depth == 0 || !dt_is_enabled(w)) {
         return true;
     }
     if (w->depth == 2 && dt_named(w->fdt, w->node[1], "reserved-memory")) {
@@ -264,7 +261,7 @@ static struct range guess_uart(const void *fdt, int console)
 
     for (dt_start(&w, fdt); dt_next(&w);) {
         bool wanted = console >= 0 ? dt_node(&w) == console
-                                   : dt_compatible(fdt, dt_node(&w), "arm,pl011");
+                                   : dt_is(&w, "arm,pl011");
 
         if (wanted && dt_reg(&w, 0, &r)) {
             return r;

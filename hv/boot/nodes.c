@@ -21,39 +21,31 @@ static const char *const hidden_compatibles[] = {
 
 // The CPUs' performance counters, "arm,armv8-pmuv3" or "arm,cortex-a57-pmu": no state of theirs is
 // switched, so they are hidden.
-static bool is_pmu(const void *fdt, int node)
+static bool is_pmu(const struct dt_walk *w)
 {
-    int length;
-    const char *s;
+    const char *s = (const char *)dt_known(w, DT_COMPATIBLE).bytes;
+    size_t size = dt_known(w, DT_COMPATIBLE).size;
+    size_t length = s ? strnlen(s, size) : 0;
 
-    for (int i = 0; (s = fdt_stringlist_get(fdt, node, "compatible", i, &length)) != NULL; i++) {
-        bool arm = strncmp(s, "arm,", 4) == 0;
-
-        if (arm && ((length > 8 && strcmp(s + length - 4, "-pmu") == 0) ||
-                    (length > 10 && strcmp(s + length - 6, "-pmuv3") == 0))) {
-            return true;
-        }
-    }
-    return false;
+    return length > 10 && length < size && strncmp(s, "arm,", 4) == 0 &&
+           (strcmp(s + length - 4, "-pmu") == 0 || strcmp(s + length - 6, "-pmuv3") == 0);
 }
 
 // RAM is described by what dom0 was given; a fixed reservation is of RAM that dom0 has not got.
 static bool is_memory(const struct dt_walk *w)
 {
-    const char *type = dt_string(w->fdt, dt_node(w), "device_type");
-
-    if (type && strcmp(type, "memory") == 0) {
+    if (dt_is_type(w, "memory")) {
         return true;
     }
     return w->depth == 2 && dt_named(w->fdt, w->node[1], "reserved-memory") &&
-           dt_has(w->fdt, dt_node(w), "reg");
+           dt_known(w, DT_REG).bytes;
 }
 
 static bool is_console(const struct dt_walk *w, const struct machine *m)
 {
     struct range r;
 
-    return dt_compatible(w->fdt, dt_node(w), "arm,pl011") && dt_reg(w, 0, &r) &&
+    return dt_is(w, "arm,pl011") && dt_reg(w, 0, &r) &&
            r.base == m->uart.base;
 }
 
@@ -64,13 +56,13 @@ bool node_is_shown(const struct dt_walk *w, const struct machine *m)
             return false;
         }
     }
-    if (w->depth > 0 && dt_has(w->fdt, dt_node(w), "compatible")) {
+    if (w->depth > 0 && dt_known(w, DT_COMPATIBLE).bytes) {
         for (unsigned i = 0; i < ARRAY_COUNT(hidden_compatibles); i++) {
-            if (dt_compatible(w->fdt, dt_node(w), hidden_compatibles[i])) {
+            if (dt_is(w, hidden_compatibles[i])) {
                 return false;
             }
         }
-        if (is_pmu(w->fdt, dt_node(w)) || is_console(w, m)) {
+        if (is_pmu(w) || is_console(w, m)) {
             return false;
         }
     }
@@ -79,10 +71,12 @@ bool node_is_shown(const struct dt_walk *w, const struct machine *m)
 
 int node_gic(const void *fdt)
 {
-    int node = fdt_node_offset_by_compatible(fdt, -1, "arm,gic-v3");
+    struct dt_walk w;
 
-    while (node >= 0 && !dt_enabled(fdt, node)) {
-        node = fdt_node_offset_by_compatible(fdt, node, "arm,gic-v3");
+    for (dt_start(&w, fdt); dt_next(&w);) {
+        if (dt_is_enabled(&w) && dt_is(&w, "arm,gic-v3")) {
+            return dt_node(&w);
+        }
     }
-    return node;
+    return -1;
 }
