@@ -19,7 +19,8 @@ struct writer {
     void *out;
     const struct dom0_facts *in;
     int error; // first error of libfdt; nothing is written after it
-    uint32_t gic;       // phandle
+    int gic_node;       // of the host's tree
+    uint32_t gic;       // its phandle
     unsigned gic_cells; // #interrupt-cells
     unsigned address, size; // #address-cells and #size-cells of the root
 };
@@ -154,7 +155,6 @@ static void copy_tree(struct writer *w)
 static void write_gic(struct writer *w)
 {
     const void *host = w->in->host;
-    int node = node_gic(host);
     struct cells reg = {0};
 
     cells_add_range(w, &reg, w->in->gicd);
@@ -164,9 +164,9 @@ static void write_gic(struct writer *w)
     put(w, "interrupt-controller", "", 0);
     put_u32(w, "#interrupt-cells", w->gic_cells);
     // Entries of interrupt-map have as many cells for the GIC's unit address as its node says.
-    if (dt_has(host, node, "#address-cells")) {
-        put_u32(w, "#address-cells", dt_u32(host, node, "#address-cells", 2));
-        put_u32(w, "#size-cells", dt_u32(host, node, "#size-cells", 2));
+    if (dt_has(host, w->gic_node, "#address-cells")) {
+        put_u32(w, "#address-cells", dt_u32(host, w->gic_node, "#address-cells", 2));
+        put_u32(w, "#size-cells", dt_u32(host, w->gic_node, "#size-cells", 2));
     }
     put_u32(w, "#redistributor-regions", 1);
     put_cells(w, "reg", &reg);
@@ -309,10 +309,9 @@ static void write_hypervisor(struct writer *w)
 
 static bool read_host(struct writer *w, struct fault *f)
 {
-    int gic = node_gic(w->in->host);
-
-    w->gic = fdt_get_phandle(w->in->host, gic);
-    w->gic_cells = dt_u32(w->in->host, gic, "#interrupt-cells", 3);
+    w->gic_node = node_gic(w->in->host);
+    w->gic = fdt_get_phandle(w->in->host, w->gic_node);
+    w->gic_cells = dt_u32(w->in->host, w->gic_node, "#interrupt-cells", 3);
     w->address = dt_u32(w->in->host, 0, "#address-cells", 2);
     w->size = dt_u32(w->in->host, 0, "#size-cells", 1);
     if (w->address != 2 || w->size < 1 || w->size > 2) {

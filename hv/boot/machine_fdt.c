@@ -327,11 +327,28 @@ static bool take_ranges(const struct found *s)
     return true;
 }
 
+static bool read_tree(struct found *s, const void *fdt)
+{
+    struct dt_walk w;
+
+    s->console = console_node(fdt);
+    dt_start(&w, fdt);
+    while (dt_next(&w)) {
+        if (!read_node(s, &w)) {
+            return false;
+        }
+    }
+    if (!read_reservations(s, fdt) || !check_found(s)) {
+        return false;
+    }
+    rangeset_shrink(&s->ram, PAGE_SIZE);
+    return take_ranges(s);
+}
+
 bool machine_fdt_read(struct machine *m, const void *fdt, size_t size, paddr_t place,
                       uint64_t boot_cpu, struct fault *f)
 {
     struct found s = {.m = m, .f = f, .boot_cpu = boot_cpu};
-    struct dt_walk w;
     const char *why = "";
 
     memset(m, 0, sizeof(*m));
@@ -341,17 +358,9 @@ bool machine_fdt_read(struct machine *m, const void *fdt, size_t size, paddr_t p
     }
     m->cpu_count = 1;
     m->fdt = (struct range){place.n, fdt_totalsize(fdt)};
-    s.console = console_node(fdt);
-    m->uart = guess_uart(fdt, s.console);
-    dt_start(&w, fdt);
-    while (dt_next(&w)) {
-        if (!read_node(&s, &w)) {
-            return false;
-        }
-    }
-    if (!read_reservations(&s, fdt) || !check_found(&s)) {
+    if (!read_tree(&s, fdt)) {
+        m->uart = guess_uart(fdt, s.console);
         return false;
     }
-    rangeset_shrink(&s.ram, PAGE_SIZE);
-    return take_ranges(&s);
+    return true;
 }
