@@ -62,16 +62,13 @@ static long op_poll(struct hcall *h)
     if (a->nr_ports > POLL_PORTS_MAX) {
         return -E_INVAL;
     }
-    // Any event ends the wait for several ports: the caller looks which it was.
     evtchn_poll_begin(v);
     rc = poll_look(h, a, &first);
     if (rc != 0 || (a->timeout != 0 && a->timeout <= time_now())) {
         return rc < 0 ? rc : 0;
     }
-    v->poll_port = first;
-    if (a->timeout != 0) {
-        timer_set(&v->single_shot, a->timeout);
-    }
+    // Any event ends the wait for several ports: the caller looks which it was.
+    evtchn_poll(v, a->nr_ports == 1 ? first : 0, a->timeout);
     sched_block(v);
     return 0;
 }
