@@ -66,7 +66,7 @@ int memory_populate(struct domain *d, gfn_t g, unsigned order)
     int err = 0;
 
     if (order > ORDER_MAX || (g.n & ((1ull << order) - 1)) != 0 ||
-        g.n + (1ull << order) > 1ull << P2M_GFN_BITS) {
+        g.n >= 1ull << P2M_GFN_BITS) {
         return -E_INVAL;
     }
     spin_lock(&d->p2m.lock);
@@ -166,7 +166,7 @@ int memory_decrease(struct domain *d, gfn_t g, unsigned order)
 {
     int err = 0;
 
-    if (order > ORDER_MAX || g.n + (1ull << order) > 1ull << P2M_GFN_BITS) {
+    if (order > ORDER_MAX || g.n >= 1ull << P2M_GFN_BITS) {
         return -E_INVAL;
     }
     if (order == ORDER_2M && g.n % (1u << ORDER_2M) == 0 && decrease_block(d, g)) {

@@ -37,7 +37,8 @@ static void table_clear(mfn_t table, unsigned level)
 
 static void write_entry(volatile pte_t *at, pte_t value)
 {
-    *at = value;
+    // Release: a walker that finds a table finds its entries, too.
+    __atomic_store_n(at, value, __ATOMIC_RELEASE);
     tlb_publish(at);
 }
 
@@ -101,7 +102,9 @@ static struct walk walk_to(struct p2m *p, gfn_t g, unsigned lowest)
 
 static bool in_range(gfn_t g, unsigned order)
 {
-    return g.n + (1ull << order) <= 1ull << P2M_GFN_BITS && (g.n & ((1ull << order) - 1)) == 0;
+    // g comes from guests as it is: no sum that could wrap.
+    return g.n < 1ull << P2M_GFN_BITS && (1ull << order) <= (1ull << P2M_GFN_BITS) - g.n &&
+           (g.n & ((1ull << order) - 1)) == 0;
 }
 
 struct p2m_entry p2m_lookup(struct p2m *p, gfn_t g)
