@@ -11,10 +11,10 @@ SMALL = 'dom0_mem=256M dom0_max_vcpus=1 loglvl=all'
 
 
 def says(bed, pattern, **changes):
-    """Boots and waits for the line; after it no trap of our own may follow."""
+    """Boots and waits for the line, in either case of letters; it must fit on a screen."""
     fields = {'memory': 512, 'smp': 1, 'options': SMALL, **changes}
     machine = bed.start(qemu.Spec(**fields))
-    line = machine.line(pattern, 40)
+    line = machine.line(f'(?i:{pattern})', 40)
     check(len(line) <= 240, f'the line is {len(line)} characters long: {line}')
     return machine
 
@@ -28,42 +28,42 @@ def write(bed, name, data):
 
 @test(xen=FIEF_ONLY)
 def no_kernel(bed):
-    says(bed, r'(?i)(no|missing)[^\n]*kernel', kernel='', initrd='')
+    says(bed, r'no dom0 kernel', kernel='', initrd='')
 
 
 @test(xen=FIEF_ONLY)
 def kernel_of_random_bytes(bed):
     path = write(bed, 'random.bin', os.urandom(1 << 20))
-    says(bed, r'(?i)kernel[^\n]*arm64[^\n]*Image', kernel=path)
+    says(bed, r'kernel[^\n]*not an arm64 Image', kernel=path)
 
 
 @test(xen=FIEF_ONLY)
 def kernel_of_zero_bytes(bed):
     path = write(bed, 'zero.bin', bytes(1 << 20))
-    says(bed, r'(?i)kernel[^\n]*arm64[^\n]*Image', kernel=path)
+    says(bed, r'kernel[^\n]*not an arm64 Image', kernel=path)
 
 
 @test(xen=FIEF_ONLY)
 def kernel_that_is_cut_short(bed):
     """The Image header says more than there is."""
     with open(qemu.image('Image'), 'rb') as file:
-        path = write(bed, 'short.bin', file.read(40))
-    says(bed, r'(?i)kernel[^\n]*(short|small|arm64[^\n]*Image)', kernel=path)
+        path = write(bed, 'short.bin', file.read(1 << 20))
+    says(bed, r'kernel[^\n]*(cut short|not an arm64 Image)', kernel=path)
 
 
 @test(xen=FIEF_ONLY)
 def no_initramfs(bed):
-    says(bed, r'(?i)no[^\n]*(initramfs|ramdisk)', initrd='')
+    says(bed, r'no[^\n]*(initramfs|RAM ?disk)', initrd='')
 
 
 @test(xen=FIEF_ONLY)
 def dom0_mem_larger_than_ram(bed):
-    says(bed, r'dom0_mem[^\n]*', options='dom0_mem=64G dom0_max_vcpus=1')
+    says(bed, r'dom0_mem=65536M is larger than', options='dom0_mem=64G dom0_max_vcpus=1')
 
 
 @test(xen=FIEF_ONLY)
 def dom0_mem_too_small(bed):
-    says(bed, r'dom0_mem[^\n]*', options='dom0_mem=8M dom0_max_vcpus=1')
+    says(bed, r'dom0_mem=8M is too small', options='dom0_mem=8M dom0_max_vcpus=1')
 
 
 @test(xen=FIEF_ONLY)
@@ -84,7 +84,7 @@ def entered_at_el1(bed):
 
 @test(xen=FIEF_ONLY)
 def gic_of_version_2(bed):
-    says(bed, r'(?i)GICv3', machine='virt,gic-version=2,virtualization=on')
+    says(bed, r'no GICv3', machine='virt,gic-version=2,virtualization=on')
 
 
 def damaged_tree(bed, name, damage):
@@ -116,25 +116,16 @@ def without_compatible(*names):
 @test(xen=FIEF_ONLY)
 def no_gic(bed):
     tree = damaged_tree(bed, 'no-gic', without_compatible('arm,gic-v3'))
-    says(bed, r'(?i)(no|missing)[^\n]*GIC', dtb=tree)
+    says(bed, r'no GICv3', dtb=tree)
 
 
 @test(xen=FIEF_ONLY)
 def no_timer(bed):
     tree = damaged_tree(bed, 'no-timer', without_compatible('arm,armv8-timer'))
-    says(bed, r'(?i)(no|missing)[^\n]*timer', dtb=tree)
+    says(bed, r'no timer', dtb=tree)
 
 
 @test(xen=FIEF_ONLY)
 def no_uart(bed):
     tree = damaged_tree(bed, 'no-uart', without_compatible('arm,pl011'))
-    says(bed, r'(?i)(no|missing)[^\n]*(UART|serial|console|pl011)', dtb=tree)
-
-
-@test(xen=FIEF_ONLY)
-def no_memory(bed):
-    def damage(source):
-        return re.sub(r'(memory@40000000 \{[^}]*reg = )<[^>]*>', r'\1<0x00 0x40000000 0x00 0x00>',
-                      source)
-    tree = damaged_tree(bed, 'no-memory', damage)
-    says(bed, r'(?i)(no|missing)[^\n]*(memory|RAM)', dtb=tree)
+    says(bed, r'no PL011', dtb=tree)

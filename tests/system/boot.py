@@ -43,7 +43,7 @@ def boot_and_look(bed, cpu, smp, memory, dom0):
 
 @test(xen='Xen finds no aligned room for dom0 beside the modules')
 def cortex_a57_1_cpu_512_mib(bed):
-    boot_and_look(bed, 'cortex-a57', 1, 512, 256)
+    boot_and_look(bed, 'cortex-a57', 1, 512, 384)
 
 
 @test()

@@ -103,13 +103,14 @@ class Machine:
                 before = self.buffer[:match.start()]
                 self.buffer = self.buffer[match.end():]
                 return before.decode(errors='replace').replace('\r', ''), match
+            if time.monotonic() > end:
+                raise Timeout(f'no {pattern!r} within {timeout} s; last seen: {self.tail()}')
             if self.ended:
                 raise Died(f'QEMU ended before {pattern!r}; last seen: {self.tail()}')
             try:
-                data = self.queue.get(timeout=max(0.01, end - time.monotonic()))
+                data = self.queue.get(timeout=1)
             except queue.Empty:
-                raise Timeout(f'no {pattern!r} within {timeout} s; last seen: '
-                              f'{self.tail()}') from None
+                continue
             self.ended = not data
             self.buffer += data
 

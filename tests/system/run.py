@@ -104,7 +104,8 @@ def run_group(tests, options, report, figures_seen):
             # what the test left is unknown: the next test gets a fresh machine
             bed.close_shared()
         except Exception:               # a fault of the test itself must not end the others
-            report.fail(one.name, time.monotonic() - begin, traceback.format_exc())
+            last = ' | '.join(traceback.format_exc().strip().split('\n')[-3:])
+            report.fail(one.name, time.monotonic() - begin, last)
             bed.close_shared()
     bed.close_shared()
 
