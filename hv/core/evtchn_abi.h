@@ -28,7 +28,9 @@ static inline const struct evtchn_abi *evtchn_abi(const struct domain *d)
 struct evtchn *evtchn_find(const struct domain *d, uint32_t port);
 // Sets evtchn_upcall_pending; returns v if it was not set, else null.
 struct vcpu *evtchn_mark(struct vcpu *v);
-// Lets the pages go that FIFO uses.
+// Lets the pages go that FIFO uses; events are only remembered from then on. The lock is held.
+void evtchn_fifo_drop_pages(struct domain *d);
+// The same, and back to the 2-level form; no port beyond that is in use.
 void evtchn_fifo_fini(struct domain *d);
 
 #define GUEST_WORD_TRIES 1024u

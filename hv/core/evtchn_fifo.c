@@ -253,7 +253,7 @@ int evtchn_expand_array(struct domain *d, uint64_t g)
     return rc;
 }
 
-void evtchn_fifo_fini(struct domain *d)
+void evtchn_fifo_drop_pages(struct domain *d)
 {
     struct evtchn_table *t = &d->evtchn;
 
@@ -264,5 +264,10 @@ void evtchn_fifo_fini(struct domain *d)
         event_unfix_page(d->vcpu[i]->evtchn.control_frame);
         d->vcpu[i]->evtchn = (struct evtchn_vcpu){.control_frame = MFN_NONE};
     }
-    t->fifo = false;
+}
+
+void evtchn_fifo_fini(struct domain *d)
+{
+    evtchn_fifo_drop_pages(d);
+    d->evtchn.fifo = false;
 }

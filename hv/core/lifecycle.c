@@ -6,6 +6,7 @@
 #include "core/lifecycle.h"
 
 #include "abi/xen.h"
+#include "core/evtchn_abi.h"
 #include "core/fief.h"
 #include "core/life_rows.h"
 #include "core/mapping.h"
@@ -22,6 +23,15 @@ static enum step quiesce_visible(struct domain *d)
     return epoch_passed(&d->quiet) ? STEP_DONE : STEP_AGAIN;
 }
 
+// Event words lie in RAM that may be lent, as the vcpus' areas do.
+static enum step quiesce_evtchn(struct domain *d)
+{
+    spin_lock(&d->evtchn.lock);
+    evtchn_fifo_drop_pages(d);
+    spin_unlock(&d->evtchn.lock);
+    return STEP_DONE;
+}
+
 static enum step quiesce_vcpus(struct domain *d)
 {
     for (uint32_t i = 0; i < d->vcpu_count; i++) {
@@ -30,8 +40,10 @@ static enum step quiesce_vcpus(struct domain *d)
             return STEP_AGAIN;
         }
     }
+    // Their areas lie in RAM that may be lent: nobody writes to them when frames begin to go.
     for (uint32_t i = 0; i < d->vcpu_count; i++) {
         vcpu_timers_stop(d->vcpu[i]);
+        vcpu_areas_drop(d->vcpu[i]);
     }
     watchdog_fini(d);
     p2m_flush(&d->p2m);
@@ -69,9 +81,6 @@ static enum step settle_vcpus(struct domain *d)
         return STEP_DONE; // nobody has seen them
     }
     if (d->vcpu_count != 0) {
-        for (uint32_t i = 0; i < d->vcpu_count; i++) {
-            vcpu_areas_drop(d->vcpu[i]);
-        }
         // Who lists domains may be looking at them just now.
         __atomic_store_n(&d->vcpu_count, 0, __ATOMIC_RELEASE);
         epoch_note(&d->quiet);
@@ -140,7 +149,7 @@ static const struct life_row {
     {"p2m", life_make_p2m, NULL, settle_p2m},
     {"vcpus", life_make_vcpus, quiesce_vcpus, settle_vcpus},
     {"shared pages", life_make_shared, NULL, NULL},
-    {"event channels", life_make_evtchn, NULL, settle_evtchn},
+    {"event channels", life_make_evtchn, quiesce_evtchn, settle_evtchn},
     {"grants", life_make_grants, NULL, settle_grants},
     {"interrupts", life_make_interrupts, NULL, settle_interrupts},
     {"visible", life_make_visible, quiesce_visible, NULL},
