@@ -45,12 +45,17 @@ bool vcpu_has_pending(struct vcpu *v)
 }
 
 // Events come under the lock too, so that none is set in the old place after it was copied.
-static void info_move(struct vcpu *v, mfn_t m, uint32_t offset)
+// False: another vcpu has registered one for v meanwhile.
+static bool info_move(struct vcpu *v, mfn_t m, uint32_t offset)
 {
     struct domain *d = v->domain;
     struct vcpu_info *to = (struct vcpu_info *)((uint8_t *)frame_ptr(m) + offset);
 
     spin_lock(&d->evtchn.lock);
+    if (v->info_frame.n != MFN_NONE.n) {
+        spin_unlock(&d->evtchn.lock);
+        return false;
+    }
     if (v->info) {
         memcpy(to, v->info, sizeof(*to));
     } else {
@@ -59,6 +64,7 @@ static void info_move(struct vcpu *v, mfn_t m, uint32_t offset)
     v->info = to;
     v->info_frame = m;
     spin_unlock(&d->evtchn.lock);
+    return true;
 }
 
 // Xen public header vcpu.h, VCPUOP_register_vcpu_info: once in a vcpu's life.
@@ -75,7 +81,10 @@ int vcpu_register_info(struct vcpu *v, gfn_t g, uint32_t offset)
     if (rc != 0) {
         return rc;
     }
-    info_move(v, m, offset);
+    if (!info_move(v, m, offset)) {
+        event_unfix_page(m);
+        return -E_INVAL;
+    }
     evtchn_rescan(v);
     return 0;
 }
