@@ -28,6 +28,8 @@ static void owned_insert(struct mapping *m, struct domain *owner)
     __atomic_store_n(&m->owner, owner, __ATOMIC_RELAXED);
 }
 
+// Out of the owner's list; who its owner is from now on is written by the caller, once, because
+// mapping_lock_lend reads it under the mapper's lock alone.
 static void owned_remove(struct mapping *m)
 {
     struct domain *owner = m->owner;
@@ -41,7 +43,6 @@ static void owned_remove(struct mapping *m)
         m->owner_next->owner_prev = m->owner_prev;
     }
     owner->p2m.owned_count--;
-    __atomic_store_n(&m->owner, NULL, __ATOMIC_RELAXED);
 }
 
 int mapping_link(struct mapping *m, struct domain *owner, mfn_t frame, gfn_t g)
@@ -61,6 +62,7 @@ void mapping_unlink(struct mapping *m)
     if (m->owner != NULL) {
         frame_use_drop(mfn(m->mfn), FRAME_MAPS);
         owned_remove(m);
+        __atomic_store_n(&m->owner, NULL, __ATOMIC_RELAXED);
     }
 }
 
@@ -80,7 +82,7 @@ struct mapping *mapping_lock_lend(struct domain *mapper, uint32_t handle, struct
 
     // The owner is learnt under the mapper's lock, but its lock may have to be taken first: look again then.
     for (;;) {
-        struct domain *before;
+        struct domain *now;
         struct mapping *m;
 
         spin_lock_both(&mapper->p2m.lock, &seen->p2m.lock);
@@ -89,13 +91,13 @@ struct mapping *mapping_lock_lend(struct domain *mapper, uint32_t handle, struct
             spin_unlock_both(&mapper->p2m.lock, &seen->p2m.lock);
             return NULL;
         }
-        if (owner_of(m) == seen) {
+        now = owner_of(m);
+        if (now == seen) {
             *owner = seen;
             return m;
         }
-        before = seen;
-        seen = owner_of(m);
-        spin_unlock_both(&mapper->p2m.lock, &before->p2m.lock);
+        spin_unlock_both(&mapper->p2m.lock, &seen->p2m.lock);
+        seen = now;
     }
 }
 
