@@ -165,6 +165,9 @@ bool fief_reap(struct fief *f)
     // The domain cannot be gone before this pcpu leaves the hypervisor (epoch).
     if (d != NULL) {
         (void)life_drain(d);
+        // Several pcpus that do nothing but reap would never see each other outside.
+        epoch_leave();
+        epoch_enter();
     }
     return d != NULL;
 }
