@@ -124,6 +124,11 @@ struct account *account_open(struct pool *pool, enum frame_class c, const char *
     }
     pool_lock(pool);
     m = pool->free > pool->promised ? pool_get(pool, 0) : MFN_NONE;
+    if (m.n != 0) {
+        // No longer to be taken for a free frame by who joins its other half.
+        run_set(m, c, 0);
+        frame_entry(m)->owner = m.n;
+    }
     spin_unlock(&pool->lock);
     if (m.n != 0) {
         frame_zero(m, 0);
@@ -344,6 +349,21 @@ void account_adopt(struct account *from, struct account *to, mfn_t m)
 struct account *account_of_frame(mfn_t m)
 {
     return frame_ptr(mfn(frame_entry(frame_run(m))->owner));
+}
+
+bool account_holds(struct account *a, enum frame_class c, mfn_t m)
+{
+    bool holds = false;
+    mfn_t head;
+
+    pool_lock(a->pool);
+    // Runs of another pool may be cut or joined at this moment, and then m is in none.
+    head = m.n - frame_table_base().n < frame_table_count() ? frame_run(m) : MFN_NONE;
+    if (head.n != 0) {
+        holds = frame_entry(head)->owner == account_id(a) && frame_class(head) == c;
+    }
+    spin_unlock(&a->pool->lock);
+    return holds;
 }
 
 uint64_t pool_available(struct pool *pool)

@@ -67,7 +67,9 @@ int account_promise(struct account *a, uint64_t count) MUST_CHECK;
 void account_release(struct account *a, uint64_t count);
 // The single frame m, owned by from, becomes to's (class adopted); a promise of to is used up for it.
 void account_adopt(struct account *from, struct account *to, mfn_t m);
-// The account that owns a frame.
+// Whether m, any number, is a frame of the account's, of that class.
+bool account_holds(struct account *a, enum frame_class c, mfn_t m);
+// The account that owns a frame, which does not change hands meanwhile.
 struct account *account_of_frame(mfn_t m);
 // Frames that can still be charged: free and not promised.
 uint64_t pool_available(struct pool *pool);

@@ -13,6 +13,8 @@
 #include "lib/panic.h"
 #include "port/mem.h"
 
+#define ENTRY_TRIES 64u // to mark an entry that its guest may be writing to
+
 int gnttab_init(struct domain *d, uint32_t max_frames)
 {
     if (max_frames == 0 || max_frames > GNTTAB_FRAMES_MAX) {
@@ -53,7 +55,7 @@ int gnttab_grow(struct domain *d, uint32_t count)
 {
     int err = count <= d->gnttab.max_frames ? 0 : -E_INVAL;
 
-    if (d->life == LIFE_DYING) {
+    if (d->life >= LIFE_DYING) {
         return -E_SRCH;
     }
     spin_lock(&d->gnttab.lock);
@@ -97,6 +99,7 @@ static int entry_acquire(struct domain *granter, uint32_t ref, uint16_t number, 
     uint32_t *word = (uint32_t *)e; // flags and domid are one aligned word (Xen public header grant_table.h)
     uint32_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
     uint32_t new;
+    unsigned tries = 0;
 
     if (use->readers == UINT16_MAX || use->writers == UINT16_MAX) {
         return GNTST_no_device_space;
@@ -104,6 +107,9 @@ static int entry_acquire(struct domain *granter, uint32_t ref, uint16_t number, 
     do {
         uint16_t flags = (uint16_t)old;
 
+        if (tries++ == ENTRY_TRIES) {
+            return GNTST_eagain; // its guest does nothing but write there
+        }
         if ((flags & GTF_type_mask) != GTF_permit_access || (old >> 16) != number) {
             return GNTST_bad_gntref;
         }
@@ -152,11 +158,12 @@ static int granted_frame(struct domain *granter, uint32_t ref, mfn_t *out)
 
 int gnttab_acquire(struct domain *granter, struct domain *by, uint32_t ref, bool write, mfn_t *out)
 {
+    uint16_t number = fief_number(granter, by);
     int st = GNTST_bad_gntref;
 
     spin_lock(&granter->gnttab.lock);
-    if (ref < granter->gnttab.frames * GNTTAB_REFS_PER_FRAME) {
-        st = entry_acquire(granter, ref, fief_number(granter, by), write);
+    if (ref < granter->gnttab.frames * GNTTAB_REFS_PER_FRAME && number != DOMID_INVALID) {
+        st = entry_acquire(granter, ref, number, write);
         if (st == GNTST_okay) {
             st = granted_frame(granter, ref, out);
             if (st != GNTST_okay) {
@@ -278,9 +285,9 @@ int gnttab_cache_flush(struct domain *d, uint64_t paddr, uint16_t offset, uint16
         return -E_INVAL;
     }
     spin_lock(&d->p2m.lock);
-    if (frame_exists(m)) {
-        // By machine address only what a direct-mapped domain was told: its own RAM, or a lend to it.
-        may = d->p2m.direct && (account_of_frame(m) == &d->account || frame_uses(m, FRAME_MAPS) > 0);
+    // By machine address only what a direct-mapped domain was told: its own RAM, or a lend to it.
+    if (d->p2m.direct && frame_exists(m)) {
+        may = account_holds(&d->account, FC_RAM, m) || frame_uses(m, FRAME_MAPS) > 0;
     }
     if (may && length > 0 && op != 0) {
         cache_flush((char *)frame_ptr(m) + offset, length);

@@ -53,7 +53,7 @@ void mapping_unlock_pair(struct domain *mapper, struct domain *owner);
 
 // Maps g_owner of owner at g of mapper as a view. 0, -E_SRCH (dying), -E_INVAL (no RAM there), -E_EXIST, -E_NOMEM, -E_NOSPC.
 int view_map(struct domain *mapper, gfn_t g, struct domain *owner, gfn_t g_owner) MUST_CHECK;
-// The same for a frame of the owner's account that is not in its p2m (acquire_resource).
+// The same for a grant frame of the owner's (acquire_resource).
 int view_map_frame(struct domain *mapper, gfn_t g, struct domain *owner, mfn_t m) MUST_CHECK;
 // Takes a view away. 0 or -E_NOENT.
 int view_unmap(struct domain *mapper, gfn_t g) MUST_CHECK;

@@ -12,8 +12,7 @@ static int populate_direct(struct domain *d, gfn_t g)
 {
     mfn_t m = mfn((uint32_t)g.n);
 
-    if (g.n >> P2M_GFN_BITS != 0 || !frame_exists(m) || account_of_frame(m) != &d->account ||
-        frame_class(m) != FC_RAM) {
+    if (g.n >> P2M_GFN_BITS != 0 || !account_holds(&d->account, FC_RAM, m)) {
         return -E_NOMEM;
     }
     if (p2m_lookup(&d->p2m, g).type != P2M_NONE) {
@@ -182,10 +181,27 @@ int memory_decrease(struct domain *d, gfn_t g, unsigned order)
     return err;
 }
 
+// Maps m in the place of what e says is there. What can fail comes before the old entry goes.
+static int put_own(struct domain *d, gfn_t g, const struct p2m_entry *e, mfn_t m)
+{
+    bool became_table;
+    int err = 0;
+
+    if (e->type != P2M_NONE && e->order == 0) {
+        p2m_replace(&d->p2m, g, m, P2M_OWN, P2M_RW);
+        return 0;
+    }
+    err = e->type == P2M_NONE ? p2m_prepare(&d->p2m, g)
+                              : take_page(d, g, e, TAKE_KEEPING, &became_table);
+    if (err == 0) {
+        p2m_put(&d->p2m, g, m, P2M_OWN, P2M_RW);
+    }
+    return err;
+}
+
 int memory_add_own(struct domain *d, gfn_t g, mfn_t m)
 {
     struct p2m_entry e;
-    bool became_table;
     int err;
 
     spin_lock(&d->p2m.lock);
@@ -194,19 +210,11 @@ int memory_add_own(struct domain *d, gfn_t g, mfn_t m)
     if (err == 0 && e.type == P2M_RAM) {
         // Displaced RAM stays the domain's, unmapped.
         err = may_go(&e);
-        if (err == 0) {
-            err = take_page(d, g, &e, TAKE_KEEPING, &became_table);
-        }
-    } else if (err == 0 && e.type == P2M_OWN) {
-        (void)p2m_take(&d->p2m, g, MFN_NONE);
-    } else if (err == 0 && e.type != P2M_NONE) {
+    } else if (err == 0 && e.type != P2M_NONE && e.type != P2M_OWN) {
         err = -E_EXIST;
     }
     if (err == 0) {
-        err = p2m_prepare(&d->p2m, g);
-    }
-    if (err == 0) {
-        p2m_put(&d->p2m, g, m, P2M_OWN, P2M_RW);
+        err = put_own(d, g, &e, m);
     }
     spin_unlock(&d->p2m.lock);
     return err;

@@ -223,9 +223,7 @@ void p2m_put(struct p2m *p, gfn_t g, mfn_t m, enum p2m_type type, unsigned acces
 // The table of a direct-mapped domain's own RAM came out of its promise and stays for the way back.
 static bool table_stays(struct p2m *p, gfn_t g)
 {
-    mfn_t m = mfn((uint32_t)g.n);
-
-    return p->direct && frame_exists(m) && account_of_frame(m) == p->account;
+    return p->direct && account_holds(p->account, FC_RAM, mfn((uint32_t)g.n));
 }
 
 // Gives back the tables on the way to g that have become empty, from the lowest up.

@@ -89,7 +89,7 @@ int view_map_frame(struct domain *mapper, gfn_t g, struct domain *owner, mfn_t m
 
     spin_lock_both(&mapper->p2m.lock, &owner->p2m.lock);
     if (domain_alive(owner) && domain_alive(mapper)) {
-        err = account_of_frame(m) == &owner->account ? enter(mapper, g, owner, m) : -E_INVAL;
+        err = account_holds(&owner->account, FC_GNTTAB, m) ? enter(mapper, g, owner, m) : -E_INVAL;
     }
     spin_unlock_both(&mapper->p2m.lock, &owner->p2m.lock);
     return err;
