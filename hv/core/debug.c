@@ -141,23 +141,33 @@ static void key_audit(void)
     console_print("audit: %u differences\n", account_audit(audit_report));
 }
 
+static void queued_show(const char *what, const struct vcpu *v)
+{
+    console_print("    %s d%uv%u at %llu us%s\n", what, v->domain->domid, v->id,
+                  (number)(v->sched.virtual_time / 1000), v->sched.loaded ? ", loaded" : "");
+}
+
+// Virtual times; that of the one who runs is of the beginning of its turn.
 static void key_queues(void)
 {
+    uint64_t now = time_now();
+
     for (unsigned i = 0; i < arch_cpu_count(); i++) {
         struct pcpu *p = &pcpus[i];
-        struct vcpu *v;
+        struct list *at;
 
-        // A vcpu that is shown is not freed before this pcpu leaves the hypervisor.
         spin_lock(&p->run_lock);
-        v = p->running;
-        spin_unlock(&p->run_lock);
-        if (v) {
-            console_print("CPU%u: runs d%uv%u, %u wait, idle for %llu ms in all\n", i,
-                          v->domain->domid, v->id, p->queued, (number)(p->idle_ns / NS_PER_MS));
-        } else {
-            console_print("CPU%u: idle, %u wait, idle for %llu ms before\n", i, p->queued,
-                          (number)(p->idle_ns / NS_PER_MS));
+        console_print("CPU%u: %u wait, at %llu us, turn ends in %lld us, was idle for %llu ms\n", i,
+                      p->queued, (number)(p->virtual_time / 1000),
+                      p->slice_end == UINT64_MAX ? -1ll : (long long)(p->slice_end - now) / 1000,
+                      (number)(p->idle_ns / NS_PER_MS));
+        if (p->running) {
+            queued_show("runs", p->running);
         }
+        list_for_each(at, &p->run_queue) {
+            queued_show("waits", container_of(at, struct vcpu, sched.run_link));
+        }
+        spin_unlock(&p->run_lock);
     }
 }
 

@@ -19,8 +19,10 @@ struct pcpu {
     _Atomic uint64_t epoch;      // odd: inside the hypervisor
     _Atomic bool kicked;         // a reason for sched_pick to look again
     bool slots_live;             // the hardware's interrupt slots are not empty; only this pcpu
-    // When the running vcpu's turn ends, UINT64_MAX: nobody waits. Only this pcpu looks.
+    // When the running vcpu's turn ends, UINT64_MAX: nobody waits, or it has ended (turn_over). Only
+    // this pcpu looks.
     uint64_t slice_end;
+    bool turn_over;
     struct spinlock run_lock;    // guards the next four
     struct list run_queue;       // struct sched_vcpu.run_link, the least virtual time first
     _Atomic uint32_t queued;     // its length; read without the lock as a hint

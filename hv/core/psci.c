@@ -29,7 +29,7 @@ typedef long firmware_call(struct vcpu *v, const uint64_t arg[3]);
 struct firmware_row {
     uint32_t number; // without CALL_64
     bool wide;       // there is a 64-bit form
-    firmware_call *call;
+    firmware_call *call; // null: a call that every kernel tries and that is not offered
 };
 
 static const struct firmware_row *find_row(uint32_t number);
@@ -49,8 +49,10 @@ static long call_version(struct vcpu *v, const uint64_t arg[3])
 
 static long call_features(struct vcpu *v, const uint64_t arg[3])
 {
+    const struct firmware_row *r = find_row((uint32_t)arg[0]);
+
     (void)v;
-    return find_row((uint32_t)arg[0]) ? 0 : NOT_SUPPORTED;
+    return r && r->call ? 0 : NOT_SUPPORTED;
 }
 
 static long psci_version(struct vcpu *v, const uint64_t arg[3])
@@ -155,6 +157,8 @@ static const struct firmware_row firmware_rows[] = {
     {0x84000008u, false, psci_system_off},    // SYSTEM_OFF
     {0x84000009u, false, psci_system_reset},  // SYSTEM_RESET
     {0x8400000au, false, call_features},      // PSCI_FEATURES
+    {0x84000050u, false, NULL},               // TRNG_VERSION
+    {0x8600ff01u, false, NULL},               // whose hypervisor services there are: KVM asks
 };
 
 static const struct firmware_row *find_row(uint32_t number)
@@ -180,5 +184,5 @@ void up_firmware_call(struct arch_vcpu *a)
     if (!r) {
         guest_printk(v->domain, "vcpu %u: firmware call 0x%x is not offered\n", v->id, number);
     }
-    arch_set_reg(a, 0, (uint64_t)(r ? r->call(v, arg) : NOT_SUPPORTED));
+    arch_set_reg(a, 0, (uint64_t)(r && r->call ? r->call(v, arg) : NOT_SUPPORTED));
 }

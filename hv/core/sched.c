@@ -429,16 +429,19 @@ void sched_timer(void)
     struct pcpu *p = pcpu_this();
 
     if (p->slice_end <= time_now()) {
+        // Who is programmed for a time in the past is interrupted again at once, without end.
+        p->slice_end = UINT64_MAX;
+        p->turn_over = true;
         atomic_store_explicit(&p->kicked, true, memory_order_relaxed);
         (void)fief_reap(fief_root);
     }
 }
 
 // Whether the one who runs goes on, with others waiting.
-static bool goes_on(struct pcpu *p, struct vcpu *v, uint64_t now)
+static bool goes_on(struct pcpu *p, struct vcpu *v)
 {
     struct vcpu *head = queue_head(p);
-    uint64_t advantage = p->slice_end <= now ? 0 : GRAIN_NS;
+    uint64_t advantage = p->turn_over ? 0 : GRAIN_NS;
 
     if (!head) {
         return true;
@@ -458,7 +461,7 @@ static bool keep_running(struct pcpu *p, struct vcpu *v, uint64_t now)
     if (state_of(v) == SCHED_RUNNING) {
         if (is_paused(v) || !may_run_on(v, p)) {
             set_state(v, SCHED_PAUSED);
-        } else if (goes_on(p, v, now)) {
+        } else if (goes_on(p, v)) {
             return true;
         } else {
             enqueue(p, v);
@@ -499,10 +502,11 @@ static struct vcpu *settle(struct pcpu *p)
         slice_end = UINT64_MAX;
     }
     p->yielded = false;
+    p->turn_over = false;
     v = p->running;
     if (!v || list_empty(&p->run_queue)) {
         slice_end = UINT64_MAX;
-    } else if (slice_end == UINT64_MAX || slice_end <= now) {
+    } else if (slice_end == UINT64_MAX) {
         slice_end = now + SLICE_NS;
     }
     spin_unlock(&p->run_lock);

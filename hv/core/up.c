@@ -125,8 +125,8 @@ void up_odd_access(struct arch_vcpu *a, const char *what, uint64_t detail)
 
 void up_timer(void)
 {
-    timer_run();
     sched_timer();
+    timer_run();
 }
 
 void up_guest_timer(void)
