@@ -9,6 +9,7 @@
 #include "core/console.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
+#include "port/cpu.h"
 #include "port/irqchip.h"
 #include "port/machine.h"
 #include "port/mem.h"
@@ -16,10 +17,14 @@
 
 #define FRAMES_DEFAULT (64u << 8)
 #define HVC_PC 0x40080000ull
+#define TURNS_MAX 64u  // until a vcpu that can run does
+#define LEGS_MAX 300u
+#define TURN_NS 1000000u
 
 struct domain *dom0;
 
 static uint32_t dom0_first; // its first frame
+static struct arch_vcpu *running[PCPU_MAX]; // null: idle
 
 static void must(int error, const char *what)
 {
@@ -106,31 +111,114 @@ void bed_boot(const struct bed_config *c)
     make_dom0(b->dom0_vcpus ? b->dom0_vcpus : 2, blocks);
     must(vcpu_on(dom0->vcpu[0], HVC_PC, 0), "dom0's first vcpu");
     must(domain_unpause_by_tools(dom0), "unpausing dom0");
-    epoch_enter();
-    if (up_leave() != &dom0->vcpu[0]->arch) {
+    memset(running, 0, sizeof(running));
+    if (!bed_turn(0) || running[0] != &dom0->vcpu[0]->arch) {
         panic("bed: dom0's first vcpu is not the one that runs");
     }
 }
 
+static void leave(void *cpu)
+{
+    unsigned n = (unsigned)(uintptr_t)cpu;
+
+    running[n] = up_leave();
+}
+
+// What runs next on this pcpu. False: nothing, or the machine is off.
+static bool go_on(unsigned cpu)
+{
+    running[cpu] = NULL;
+    return sim_try(leave, (void *)(uintptr_t)cpu) == SIM_RETURNED;
+}
+
+bool bed_turn(unsigned cpu)
+{
+    sim_set_cpu(cpu);
+    if (running[cpu]) {
+        up_enter(running[cpu]);
+        arch_cpu_poll();
+    } else {
+        epoch_enter();
+    }
+    return go_on(cpu);
+}
+
+// The pcpu where a vcpu runs, after some turns if need be; -1: nowhere.
+static int find_running(const struct vcpu *v)
+{
+    unsigned cpus = arch_cpu_count();
+
+    for (unsigned turn = 0; turn < TURNS_MAX; turn++) {
+        for (unsigned cpu = 0; cpu < cpus; cpu++) {
+            if (running[cpu] == &v->arch) {
+                sim_set_cpu(cpu);
+                return (int)cpu;
+            }
+        }
+        sim_advance(TURN_NS);
+        (void)bed_turn(turn % cpus);
+    }
+    return -1;
+}
+
+static void trap(void *a)
+{
+    up_hypercall(a);
+}
+
+static enum bed_end one_leg(struct vcpu *v)
+{
+    int cpu = find_running(v);
+    enum sim_end end;
+
+    if (cpu < 0) {
+        return BED_AWAY;
+    }
+    // As hardware does it: the address behind the instruction is what is saved.
+    v->arch.pc = HVC_PC + 4;
+    up_enter(&v->arch);
+    end = sim_try(trap, &v->arch);
+    if (end != SIM_RETURNED) {
+        return BED_MACHINE;
+    }
+    (void)go_on((unsigned)cpu);
+    return BED_DONE;
+}
+
+enum bed_end bed_try(struct vcpu *v, uint64_t number, const uint64_t argument[5], long *result)
+{
+    struct arch_vcpu *a = &v->arch;
+
+    if (find_running(v) < 0) {
+        return BED_AWAY;
+    }
+    memcpy(a->x, argument, 5 * sizeof(*argument));
+    a->x[16] = number;
+    for (unsigned leg = 0; leg < LEGS_MAX; leg++) {
+        enum bed_end end = one_leg(v);
+
+        if (end != BED_DONE) {
+            return end;
+        }
+        if (a->pc != HVC_PC) {
+            *result = (long)a->x[0];
+            return find_running(v) < 0 ? BED_AWAY : BED_DONE;
+        }
+    }
+    return BED_ENDLESS;
+}
+
 long bed_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
 {
-    struct arch_vcpu *a = &dom0->vcpu[0]->arch;
     const uint64_t argument[] = {a0, a1, a2, a3, a4};
+    enum bed_end end;
+    long result = 0;
 
-    for (unsigned i = 0; i < ARRAY_COUNT(argument); i++) {
-        a->x[i] = argument[i];
+    end = bed_try(dom0->vcpu[0], number, argument, &result);
+    if (end != BED_DONE) {
+        panic("bed: dom0's hypercall %llu ended otherwise (%d)", (unsigned long long)number, end);
     }
-    a->x[16] = number;
-    do {
-        // As hardware does it: the address behind the instruction is what is saved.
-        a->pc = HVC_PC + 4;
-        up_enter(a);
-        up_hypercall(a);
-        if (up_leave() != a) {
-            panic("bed: pcpu 0 left dom0's first vcpu");
-        }
-    } while (a->pc == HVC_PC);
-    return (long)a->x[0];
+    return result;
 }
 
 long bed_call_as(struct vcpu *v, uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2)

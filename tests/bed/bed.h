@@ -24,8 +24,20 @@ extern struct domain *dom0;
 void bed_boot(const struct bed_config *c);
 // A hypercall of dom0's vcpu 0, by the way of the trap, continued until it is done.
 long bed_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4);
-// The same by another domain's vcpu, without the trap.
+// The same by another domain's vcpu that does not run, without the trap.
 long bed_call_as(struct vcpu *v, uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2);
+
+// How a hypercall ended that may end in any way.
+enum bed_end {
+    BED_DONE,
+    BED_AWAY,    // the vcpu waits, is paused, or is gone
+    BED_ENDLESS, // so many legs that the bed gave up
+    BED_MACHINE, // the machine was switched off or restarted: boot again
+};
+// A hypercall of a vcpu that is online, by the way of the trap, with the pcpus taking turns.
+enum bed_end bed_try(struct vcpu *v, uint64_t number, const uint64_t argument[5], long *result);
+// One turn of a pcpu: its guest is interrupted, or it looks for one. False: it is idle.
+bool bed_turn(unsigned cpu);
 // dom0's RAM: address of its n-th page, and its contents.
 uint64_t bed_address(uint32_t page);
 void *bed_page(uint32_t page);

@@ -27,6 +27,7 @@ struct sim_cpu {
 static struct sim_cpu sim_cpus[PCPU_MAX];
 static unsigned cpu_total;
 static _Atomic uint64_t clock_ns;
+static uint64_t drift_ns;
 
 struct sim_irq sim_irqs[SIM_IRQS];
 
@@ -39,6 +40,7 @@ void sim_irq_init(unsigned cpus)
     }
     cpu_total = cpus;
     clock_ns = START_NS;
+    drift_ns = 0;
 }
 
 void sim_set_cpu(unsigned cpu)
@@ -121,8 +123,14 @@ void sim_advance(uint64_t ns)
     clock_ns += ns;
 }
 
+void sim_set_drift(uint64_t ns)
+{
+    drift_ns = ns;
+}
+
 uint64_t time_now(void)
 {
+    clock_ns += drift_ns;
     return clock_ns;
 }
 
@@ -131,7 +139,7 @@ uint64_t time_now(void)
 
 uint64_t time_counter(void)
 {
-    return clock_ns / COUNTER_NS;
+    return time_now() / COUNTER_NS;
 }
 
 uint64_t time_frequency(void)

@@ -18,6 +18,7 @@ static char console[CONSOLE_MAX];
 static size_t console_used;
 static char panic_text[512];
 static _Thread_local jmp_buf *way_out;
+static _Thread_local bool catches_panic;
 
 void sim_host_yield(void)
 {
@@ -62,15 +63,16 @@ static const char *const end_names[] = {
 
 void sim_leave(enum sim_end end)
 {
-    if (!way_out) {
-        fprintf(stderr, "sim: pcpu %u: %s outside of sim_try\n%s\n", sim_this_cpu, end_names[end],
+    if (!way_out || (end == SIM_PANIC && !catches_panic)) {
+        fprintf(stderr, "sim: pcpu %u: %s\n%s\n", sim_this_cpu, end_names[end],
                 end == SIM_PANIC ? panic_text : "");
         abort();
     }
     longjmp(*way_out, (int)end);
 }
 
-enum sim_end sim_try(void (*fn)(void *), void *arg)
+// Static and called by both, so that a caller of setjmp has no state of its own to lose.
+static enum sim_end try_it(void (*fn)(void *), void *arg)
 {
     jmp_buf here;
     jmp_buf *outer = way_out;
@@ -82,6 +84,21 @@ enum sim_end sim_try(void (*fn)(void *), void *arg)
     }
     way_out = outer;
     return (enum sim_end)end;
+}
+
+enum sim_end sim_try(void (*fn)(void *), void *arg)
+{
+    return try_it(fn, arg);
+}
+
+enum sim_end sim_try_panic(void (*fn)(void *), void *arg)
+{
+    enum sim_end end;
+
+    catches_panic = true;
+    end = try_it(fn, arg);
+    catches_panic = false;
+    return end;
 }
 
 const char *sim_panic_text(void)

@@ -20,12 +20,17 @@ uint32_t sim_frames(void);
 
 void sim_set_time(uint64_t ns);
 void sim_advance(uint64_t ns);
+// Each look at the clock or counter moves it on by ns from now on; sim_init sets 0: it stands
+// still.
+void sim_set_drift(uint64_t ns);
 
 // How a call into the hypervisor ended.
 enum sim_end { SIM_RETURNED, SIM_IDLE, SIM_POWER_OFF, SIM_REBOOT, SIM_PANIC };
-// Calls fn(arg) and says how it ended: an idle pcpu with nothing to wake it, the end of the machine
-// and panic come back here. Outside of sim_try they abort.
+// Calls fn(arg) and says how it ended: an idle pcpu with nothing to wake it and the end of the
+// machine come back here; elsewhere, they abort. A panic aborts too, where it happened.
 enum sim_end sim_try(void (*fn)(void *), void *arg);
+// The same for a test that wants to see a panic: SIM_PANIC.
+enum sim_end sim_try_panic(void (*fn)(void *), void *arg);
 const char *sim_panic_text(void);
 
 // What a guest would see at a guest-physical address: by the shadow TLB if it has the translation,
