@@ -21,7 +21,8 @@ struct account {
     uint64_t promised;        // frames set aside in the pool, not yet held
     uint32_t list[FC_COUNT];  // first run of each class
     char name[ACCOUNT_NAME_MAX];
-    uint64_t audit[FC_COUNT]; // scratch of account_audit
+    uint64_t audit[FC_COUNT]; // scratch of account_audit, as is the next
+    bool audited;
 };
 
 struct pool {
@@ -31,6 +32,7 @@ struct pool {
     uint64_t free;                   // frames on the free lists
     uint64_t promised;               // of these, set aside by accounts
     uint64_t contended;              // how often the lock was waited for
+    uint64_t audit_promised;         // scratch of account_audit
 };
 
 // An account of the pool, with nothing held and no limits. a stands at the start of a page.

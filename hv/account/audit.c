@@ -44,17 +44,39 @@ static void each_run(struct audit *t, void (*visit)(struct audit *, struct accou
     }
 }
 
+static void forget_account(struct account *a)
+{
+    memset(a->audit, 0, sizeof(a->audit));
+    a->audited = false;
+    a->pool->audit_promised = 0;
+}
+
+// A pool's own account may stand on a frame of another's.
 static void forget(struct audit *t, struct account *a, mfn_t m)
 {
     (void)t;
     (void)m;
-    memset(a->audit, 0, sizeof(a->audit));
+    forget_account(a);
+    forget_account(a->pool->self);
 }
 
 static void add(struct audit *t, struct account *a, mfn_t m)
 {
     (void)t;
     a->audit[frame_class(m)] += 1ull << frame_order(m);
+}
+
+// A free frame is used by nobody: what is left of a count would be its next owner's.
+static void check_free(struct audit *t, struct account *a, mfn_t m)
+{
+    for (uint32_t i = 0; frame_class(m) == FC_FREE && i < 1u << frame_order(m); i++) {
+        uint32_t info = atomic_load_explicit(&frame_entry(mfn_add(m, i))->info,
+                                             memory_order_relaxed);
+
+        if ((info & ~FRAME_RUN_MASK) != 0) {
+            differs(t, a->name, "use counts of a free frame", 0, info & ~FRAME_RUN_MASK);
+        }
+    }
 }
 
 static void compare_account(struct audit *t, struct account *a)
@@ -74,14 +96,34 @@ static void compare_account(struct audit *t, struct account *a)
     }
 }
 
-// An account's own frame is the one at which it stands, so each account is compared once.
-static void compare(struct audit *t, struct account *a, mfn_t m)
+// Once for each account, whichever of its runs comes first.
+static void compare_once(struct audit *t, struct account *a)
 {
-    if (frame_run(mfn(account_id(a))).n == m.n) {
+    if (!a->audited) {
+        a->audited = true;
+        a->pool->audit_promised += a->promised;
         compare_account(t, a);
     }
-    if (a->pool->promised > a->pool->free) {
-        differs(t, a->pool->self->name, "promised beyond free", a->pool->promised, a->pool->free);
+}
+
+static void compare(struct audit *t, struct account *a, mfn_t m)
+{
+    compare_once(t, a);
+    compare_once(t, a->pool->self);
+    check_free(t, a, m);
+}
+
+static void compare_promises(struct audit *t, struct account *a, mfn_t m)
+{
+    struct pool *pool = a->pool;
+
+    (void)m;
+    if (pool->audit_promised != pool->promised) {
+        differs(t, pool->self->name, "promises", pool->promised, pool->audit_promised);
+        pool->audit_promised = pool->promised; // said once
+    }
+    if (pool->promised > pool->free) {
+        differs(t, pool->self->name, "promised beyond free", pool->promised, pool->free);
     }
 }
 
@@ -92,5 +134,6 @@ unsigned account_audit(void (*report)(const char *text))
     each_run(&t, forget);
     each_run(&t, add);
     each_run(&t, compare);
+    each_run(&t, compare_promises);
     return t.differences;
 }
