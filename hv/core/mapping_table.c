@@ -77,7 +77,7 @@ static int frame_add(struct domain *d)
     return 0;
 }
 
-// The directory goes back with the last record.
+// The hash goes back with the last view, the directory with the last record.
 static void table_trim(struct domain *d)
 {
     struct mapping_table *t = d->p2m.mappings;
@@ -170,8 +170,8 @@ void mapping_free(struct mapping *m)
         t->frames--;
         t->lowest_empty = MIN(t->lowest_empty, f->index);
         account_refund(&d->account, frame_of_ptr(f));
-        table_trim(d);
     }
+    table_trim(d);
 }
 
 struct mapping *mapping_find(struct domain *mapper, uint32_t handle)

@@ -44,7 +44,8 @@ static int map_run(struct domain *d, gfn_t g, mfn_t m, unsigned order)
     return err;
 }
 
-static int populate_locked(struct domain *d, gfn_t g, unsigned order)
+// Scrubs before it takes the lock: 2 MiB take long, and vcpus of the domain may wait for it.
+static int populate_new(struct domain *d, gfn_t g, unsigned order)
 {
     mfn_t m;
     int err = account_charge(&d->account, FC_RAM, order, &m);
@@ -53,33 +54,37 @@ static int populate_locked(struct domain *d, gfn_t g, unsigned order)
         return err;
     }
     frame_zero(m, order);
+    spin_lock(&d->p2m.lock);
     err = map_run(d, g, m, order);
+    spin_unlock(&d->p2m.lock);
     if (err != 0) {
         account_refund(&d->account, m);
     }
     return err;
 }
 
-int memory_populate(struct domain *d, gfn_t g, unsigned order)
+static int populate_old(struct domain *d, gfn_t g, unsigned order)
 {
     int err = 0;
 
+    spin_lock(&d->p2m.lock);
+    for (uint64_t i = 0; i < 1ull << order && err == 0; i++) {
+        err = populate_direct(d, gfn_add(g, i));
+    }
+    spin_unlock(&d->p2m.lock);
+    return err;
+}
+
+int memory_populate(struct domain *d, gfn_t g, unsigned order)
+{
     if (order > ORDER_MAX || (g.n & ((1ull << order) - 1)) != 0 ||
         g.n >= 1ull << P2M_GFN_BITS) {
         return -E_INVAL;
     }
-    spin_lock(&d->p2m.lock);
     if (!domain_alive(d)) {
-        err = -E_SRCH;
-    } else if (!d->p2m.direct) {
-        err = populate_locked(d, g, order);
-    } else {
-        for (uint64_t i = 0; i < 1ull << order && err == 0; i++) {
-            err = populate_direct(d, gfn_add(g, i));
-        }
+        return -E_SRCH;
     }
-    spin_unlock(&d->p2m.lock);
-    return err;
+    return d->p2m.direct ? populate_old(d, g, order) : populate_new(d, g, order);
 }
 
 // Whether the RAM page may leave the domain: 0, -E_NOENT (nothing there), -E_INVAL (no RAM), -E_BUSY (the
