@@ -48,8 +48,9 @@ static int add_one(struct domain *t, unsigned space, uint64_t index, gfn_t g)
 long memory_add_to_physmap(struct hcall *h)
 {
     const struct xen_add_to_physmap *a = (const void *)h->in.bytes;
+    int error = add_one(h->target, a->space, a->idx, gfn(a->gpfn));
 
-    return add_one(h->target, a->space, a->idx, gfn(a->gpfn));
+    return error == -E_RESTART ? HCALL_AGAIN : error;
 }
 
 long memory_remove_from_physmap(struct hcall *h)
