@@ -7,7 +7,7 @@
 #define ACCOUNT_ACCOUNT_H
 
 #include "account/frame.h"
-#include "lib/lock.h"
+#include "port/lock.h"
 
 #define ACCOUNT_NO_LIMIT UINT64_MAX
 #define ACCOUNT_NAME_MAX 16u

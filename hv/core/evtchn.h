@@ -5,8 +5,8 @@
 #ifndef CORE_EVTCHN_H
 #define CORE_EVTCHN_H
 
-#include "lib/lock.h"
 #include "lib/types.h"
+#include "port/lock.h"
 
 struct domain;
 struct vcpu;

@@ -5,8 +5,8 @@
 #ifndef CORE_GNTTAB_H
 #define CORE_GNTTAB_H
 
-#include "lib/lock.h"
 #include "lib/types.h"
+#include "port/lock.h"
 
 struct domain;
 

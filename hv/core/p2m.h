@@ -6,8 +6,8 @@
 #define CORE_P2M_H
 
 #include "account/account.h"
-#include "lib/lock.h"
 #include "port/guest_walk.h"
+#include "port/lock.h"
 #include "port/pte.h"
 #include "port/tlb.h"
 

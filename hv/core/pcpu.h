@@ -7,9 +7,9 @@
 #include <stdatomic.h>
 
 #include "lib/list.h"
-#include "lib/lock.h"
 #include "lib/types.h"
 #include "port/cpu.h"
+#include "port/lock.h"
 
 struct timer;
 struct vcpu;
@@ -19,8 +19,8 @@ struct pcpu {
     _Atomic uint64_t epoch;      // odd: inside the hypervisor
     _Atomic bool kicked;         // a reason for sched_pick to look again
     bool slots_live;             // the hardware's interrupt slots are not empty; only this pcpu
-    // When the running vcpu's turn ends, UINT64_MAX: nobody waits, or it has ended (turn_over). Only
-    // this pcpu looks.
+    // When the running vcpu's turn ends, UINT64_MAX: nobody waits, or it has ended (turn_over).
+    // Only this pcpu looks.
     uint64_t slice_end;
     bool turn_over;
     struct spinlock run_lock;    // guards the next four

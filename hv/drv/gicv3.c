@@ -12,9 +12,9 @@
 #include "drv/mmio.h"
 #include "drv/pl011.h"
 #include "drv/sysreg.h"
-#include "lib/lock.h"
 #include "lib/panic.h"
 #include "port/irqchip.h"
+#include "port/lock.h"
 #include "port/machine.h"
 #include "port/up.h"
 

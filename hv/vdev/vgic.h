@@ -16,9 +16,9 @@
 #define VDEV_VGIC_H
 
 #include "lib/bitmap.h"
-#include "lib/lock.h"
 #include "lib/types.h"
 #include "port/irqchip.h"
+#include "port/lock.h"
 
 #define VGIC_LINES_MAX 1020u
 #define VGIC_PRIVATE 32u

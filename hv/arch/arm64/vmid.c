@@ -8,7 +8,7 @@
 
 #include "drv/sysreg.h"
 #include "lib/bitmap.h"
-#include "lib/lock.h"
+#include "port/lock.h"
 
 #define VMID_BITS 8u
 #define VMID_COUNT (1u << VMID_BITS)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Ticket spinlocks. At EL2 interrupts are always masked, so a lock is held for a bounded stretch of
 // straight code; docs/locking.md has the order.
-#ifndef LIB_LOCK_H
-#define LIB_LOCK_H
+#ifndef PORT_LOCK_H
+#define PORT_LOCK_H
 
 #include <stdatomic.h>
 #include <stdint.h>
