@@ -62,14 +62,14 @@ static void key_memory(void)
 {
     struct pool *pool = &fief_root->pool;
     uint64_t free = pool_available(pool);
-    mfn_t image = frame_of_ptr(pcpus);
+    mfn_t own = frame_of_ptr(fief_root);
 
     console_print("free frames: %llu\n", (number)free);
     console_print("promised frames: %llu\n", (number)pool->promised);
     console_print("Xen heap: 0kB free\n");
     console_print("Dom heap: %llukB free\n", (number)(free * FRAME_KB));
-    if (frame_exists(image)) {
-        account_show(account_of_frame(image));
+    if (frame_exists(own)) {
+        account_show(account_of_frame(own));
     }
     account_show(&fief_root->account);
     each_domain(account_of_domain);
