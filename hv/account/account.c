@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Accounts and pools. Called by core/ and boot/. Each function takes the lock of the one pool that it
-// concerns for a stretch that depends on no number but the orders (0..9).
+// Accounts and pools. Called by core/ and boot/. Each function takes the lock of the one pool that
+// it concerns for a stretch that depends on no number but the orders (0..9).
 #include "account/account.h"
 
 #include "account/runs.h"

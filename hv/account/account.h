@@ -67,7 +67,8 @@ void account_reclass(struct account *a, mfn_t m, enum frame_class c);
 // Sets count frames of the pool aside for a; -E_NOMEM when there are not so many.
 int account_promise(struct account *a, uint64_t count) MUST_CHECK;
 void account_release(struct account *a, uint64_t count);
-// The single frame m, owned by from, becomes to's (class adopted); a promise of to is used up for it.
+// The single frame m, owned by from, becomes to's (class adopted); a promise of to is used up for
+// it.
 void account_adopt(struct account *from, struct account *to, mfn_t m);
 // Whether m, any number, is a frame of the account's, of that class.
 bool account_holds(struct account *a, enum frame_class c, mfn_t m);
@@ -77,11 +78,12 @@ struct account *account_of_frame(mfn_t m);
 uint64_t pool_available(struct pool *pool);
 void account_limit(struct account *a, enum frame_class c, uint64_t frames);
 
-// Makes the n-th charge from now on (1 = the next) fail once; 0: none. Returns what was left of the last order.
+// Makes the n-th charge from now on (1 = the next) fail once; 0: none. Returns what was left of the
+// last order.
 uint64_t account_fail_charge(uint64_t n);
 
-// Recomputes every account from the frame table. Returns the number of differences, each reported by
-// report (may be null). The caller sees to it that nothing changes meanwhile.
+// Recomputes every account from the frame table. Returns the number of differences, each reported
+// by report (may be null). The caller sees to it that nothing changes meanwhile.
 unsigned account_audit(void (*report)(const char *text));
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The frame table. Called by account/ and core/. Class, order and links are changed only by account.c
-// under the pool's lock; the counts by anybody who holds the lock that keeps the frame where it is.
+// The frame table. Called by account/ and core/. Class, order and links are changed only by
+// account.c under the pool's lock; the counts by anybody who holds the lock that keeps the frame
+// where it is.
 #include "account/frame.h"
 
 #include "lib/errno.h"

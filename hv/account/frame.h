@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The frame table: one 16-byte entry for each 4-KiB page of RAM, saying who owns it and why. Frames
-// lie in runs of 2^order (0..9), aligned to their size, linked by their first frame's entry in a list of the
-// owner. Links and class are guarded by the lock of the owner's pool; the counts are atomic.
-// The table itself is paid by the hypervisor's own account.
+// lie in runs of 2^order (0..9), aligned to their size, linked by their first frame's entry in a
+// list of the owner. Links and class are guarded by the lock of the owner's pool; the counts are
+// atomic. The table itself is paid by the hypervisor's own account.
 #ifndef ACCOUNT_FRAME_H
 #define ACCOUNT_FRAME_H
 
@@ -76,7 +76,8 @@ unsigned frame_uses(mfn_t m, enum frame_use use);
 // One more or less use. Adding fails (-E_NOSPC) at the count's maximum.
 int frame_use_add(mfn_t m, enum frame_use use) MUST_CHECK;
 void frame_use_drop(mfn_t m, enum frame_use use);
-// Number of entries in use of a page table; delta -1, 0 or 1; returns the new number. Guarded by the p2m lock.
+// Number of entries in use of a page table; delta -1, 0 or 1; returns the new number. Guarded by
+// the p2m lock.
 unsigned frame_entries(mfn_t table, int delta);
 void frame_set_entries(mfn_t table, unsigned count);
 

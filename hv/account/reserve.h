@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A few frames taken for an operation that may still be refused: they go back at the end of the scope
-// unless committed. Lives on the pcpu's stack and never outlives a leg.
+// A few frames taken for an operation that may still be refused: they go back at the end of the
+// scope unless committed. Lives on the pcpu's stack and never outlives a leg.
 #ifndef ACCOUNT_RESERVE_H
 #define ACCOUNT_RESERVE_H
 

@@ -14,7 +14,8 @@ void run_set(mfn_t m, enum frame_class c, unsigned order);
 void run_clear_head(mfn_t m);
 void run_link(uint32_t *list, mfn_t m);
 void run_unlink(uint32_t *list, mfn_t m);
-// Cuts the run at head in two halves until m is a run of its own of the given order; each piece is linked in list.
+// Cuts the run at head in two halves until m is a run of its own of the given order; each piece is
+// linked in list.
 void run_cut(uint32_t *list, mfn_t head, mfn_t m, unsigned order);
 // Free lists of a pool.
 void pool_put(struct pool *pool, mfn_t m, unsigned order);

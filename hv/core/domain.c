@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Domains and their vcpus: birth, pause, shutdown, end. Called by hcall/, boot/ and core/. domain.lock guards
-// what tools set and the flags of vcpus; it is held for a few instructions only.
+// Domains and their vcpus: birth, pause, shutdown, end. Called by hcall/, boot/ and core/.
+// domain.lock guards what tools set and the flags of vcpus; it is held for a few instructions only.
 #include "core/domain.h"
 
 #include "abi/xen.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A domain and its vcpus. Both lie on frames of the domain's own account; the account stands first in
-// struct domain, which makes the domain's frame the account's name. Found by domid through the fief,
-// without a lock: the pointer is good until the pcpu leaves the hypervisor (epoch).
+// A domain and its vcpus. Both lie on frames of the domain's own account; the account stands first
+// in struct domain, which makes the domain's frame the account's name. Found by domid through the
+// fief, without a lock: the pointer is good until the pcpu leaves the hypervisor (epoch).
 #ifndef CORE_DOMAIN_H
 #define CORE_DOMAIN_H
 
@@ -148,8 +148,8 @@ struct domain_config {
     int32_t domid;           // wanted, or -1: the next in turn
 };
 
-// Makes a domain with all that its floor holds (rule 5): paused, vcpus absent. Error: -E_NOMEM, -E_EXIST (domid
-// taken), -E_NOSPC (no domid left), -E_INVAL.
+// Makes a domain with all that its floor holds (rule 5): paused, vcpus absent. Error: -E_NOMEM,
+// -E_EXIST (domid taken), -E_NOSPC (no domid left), -E_INVAL.
 int domain_create(struct fief *f, const struct domain_config *c, struct domain **out) MUST_CHECK;
 // Begins, or goes on with, the end of a domain. 0: it is gone; -E_RESTART: call again.
 int domain_destroy(struct domain *d) MUST_CHECK;
@@ -163,7 +163,8 @@ bool domain_stopped(const struct domain *d);
 void domain_shutdown(struct domain *d, uint8_t reason);
 void domain_crash(struct domain *d, const char *why);
 
-// Checks the number that createdomain was given and turns vcpus from absent to offline. Allocates nothing.
+// Checks the number that createdomain was given and turns vcpus from absent to offline. Allocates
+// nothing.
 int domain_set_max_vcpus(struct domain *d, uint32_t count) MUST_CHECK;
 // PSCI and setvcpucontext.
 int vcpu_on(struct vcpu *v, uint64_t pc, uint64_t arg) MUST_CHECK; // -E_EXIST: is on, -E_BUSY
@@ -177,7 +178,8 @@ bool vcpu_has_pending(struct vcpu *v);
 // The timers of a vcpu: set up when it is made, stopped for good when it has run for the last time.
 void vcpu_timers_init(struct vcpu *v);
 void vcpu_timers_stop(struct vcpu *v);
-// The vcpu_info of a vcpu that has not registered any: in shared_info for the first, none for others.
+// The vcpu_info of a vcpu that has not registered any: in shared_info for the first, none for
+// others.
 void vcpu_info_reset(struct vcpu *v);
 // Lets go of the areas (vcpu_info, runstate) that the vcpu registered. It does not run any more.
 void vcpu_areas_drop(struct vcpu *v);

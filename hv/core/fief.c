@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Fiefs: the namespace of domids, look-up without a lock, and the reaper's work. Called by core/ and
-// hcall/. fief.lock guards entering and leaving; who looks up relies on the epoch.
+// Fiefs: the namespace of domids, look-up without a lock, and the reaper's work. Called by core/
+// and hcall/. fief.lock guards entering and leaving; who looks up relies on the epoch.
 #include "core/fief.h"
 
 #include "abi/xen.h"
@@ -44,7 +44,8 @@ struct domain *fief_next(struct fief *f, uint32_t domid)
 
         domid = bitmap_next(f->used, FIEF_DOMIDS, domid);
         d = domid < FIEF_DOMIDS ? fief_find(f, domid) : NULL;
-        // A number is taken before its domain can be found, and the domain leaves before the number.
+        // A number is taken before its domain can be found, and the domain leaves before the
+        // number.
         if (d != NULL) {
             return d;
         }
@@ -53,7 +54,8 @@ struct domain *fief_next(struct fief *f, uint32_t domid)
     return NULL;
 }
 
-// The next number in turn: the whole range goes by before one is used again (rule 9). Zero is the seat's.
+// The next number in turn: the whole range goes by before one is used again (rule 9). Zero is the
+// seat's.
 static uint32_t next_number(struct fief *f)
 {
     uint32_t n = bitmap_next_clear(f->used, FIEF_DOMIDS, MAX(f->next_domid, 1u));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A fief: a budget and a namespace of domids, with a manager. fief.lock guards the namespace (and is held only
-// to enter or leave it); the budget is guarded by the pool's own lock.
+// A fief: a budget and a namespace of domids, with a manager. fief.lock guards the namespace (and
+// is held only to enter or leave it); the budget is guarded by the pool's own lock.
 #ifndef CORE_FIEF_H
 #define CORE_FIEF_H
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Grant tables, version 1: growth, and lending by map and unmap. Called by hcall/. The grant entries are
-// in memory that the guest writes at any time: each word is read once and checked, and bits are set by
-// compare-and-swap. Grant frames and use counts are the granter's; records and promises the mapper's.
+// Grant tables, version 1: growth, and lending by map and unmap. Called by hcall/. The grant
+// entries are in memory that the guest writes at any time: each word is read once and checked, and
+// bits are set by compare-and-swap. Grant frames and use counts are the granter's; records and
+// promises the mapper's.
 #include "core/gnttab.h"
 
 #include "abi/xen.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Grant tables, version 1. The grant frames are the granter's (class gnttab), shared with its guest;
-// use counts lie on frames of their own. gnttab.lock guards frames and counts; it is taken
+// Grant tables, version 1. The grant frames are the granter's (class gnttab), shared with its
+// guest; use counts lie on frames of their own. gnttab.lock guards frames and counts; it is taken
 // inside the p2m locks.
 #ifndef CORE_GNTTAB_H
 #define CORE_GNTTAB_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Grant copy: up to a page from one domain's frame to another's. Both frames are pinned for the length of the
-// copy, which is done without a lock. Called by hcall/.
+// Grant copy: up to a page from one domain's frame to another's. Both frames are pinned for the
+// length of the copy, which is done without a lock. Called by hcall/.
 #include <stdatomic.h>
 
 #include "abi/xen.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Inside core/ only: the use of a grant entry. The granter's p2m lock is held by gnttab_acquire's caller.
+// Inside core/ only: the use of a grant entry. The granter's p2m lock is held by gnttab_acquire's
+// caller.
 #ifndef CORE_GNTTAB_USE_H
 #define CORE_GNTTAB_USE_H
 

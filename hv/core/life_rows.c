@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Making a domain, row by row; called by lifecycle.c alone, before anybody can see the domain, so no lock
-// is needed. All frames are the domain's own: this is its floor.
+// Making a domain, row by row; called by lifecycle.c alone, before anybody can see the domain, so
+// no lock is needed. All frames are the domain's own: this is its floor.
 #include "core/life_rows.h"
 
 #include "core/fief.h"
@@ -15,7 +15,8 @@
 
 int life_make_account(struct domain *d, const struct domain_config *c)
 {
-    // Memory comes with max_mem and populate; what drives devices gets its memory from the boot code.
+    // Memory comes with max_mem and populate; what drives devices gets its memory from the boot
+    // code.
     if (!(c->holdings & HOLDS_DEVICES)) {
         account_limit(&d->account, FC_RAM, 0);
         account_limit(&d->account, FC_P2M, PAGING_POOL_FRAMES);

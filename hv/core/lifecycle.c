@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The life of a domain as one ordered table (rule 5). Making walks the rows forward; failure and
-// destruction walk the same rows backward, first making all of them quiet, then settling them; every step
-// is bounded and needs no memory. Progress is in the domain, guarded by drain_lock. What the rows made lies on
-// frames of the domain's account, which go back by class: nothing is named in order to be freed.
+// destruction walk the same rows backward, first making all of them quiet, then settling them;
+// every step is bounded and needs no memory. Progress is in the domain, guarded by drain_lock. What
+// the rows made lies on frames of the domain's account, which go back by class: nothing is named in
+// order to be freed.
 #include "core/lifecycle.h"
 
 #include "abi/xen.h"
@@ -19,7 +20,8 @@
 
 static enum step quiesce_visible(struct domain *d)
 {
-    // Who saw the domain alive may still be adding to it; when all have been outside, nothing grows any more.
+    // Who saw the domain alive may still be adding to it; when all have been outside, nothing grows
+    // any more.
     return epoch_passed(&d->quiet) ? STEP_DONE : STEP_AGAIN;
 }
 
@@ -121,8 +123,8 @@ static enum step settle_domid(struct domain *d)
     }
     fief_drop_number(f, d->domid);
     d->life = LIFE_DEAD;
-    // The last wait: short, without a lock, and counted as being outside, so that two who wait for each
-    // other both go on (docs/locking.md).
+    // The last wait: short, without a lock, and counted as being outside, so that two who wait for
+    // each other both go on (docs/locking.md).
     epoch_note(&gone);
     epoch_leave();
     while (!epoch_passed(&gone)) {
@@ -162,7 +164,8 @@ const char *life_row_name(unsigned row)
 
 static bool last_rows(const struct domain *d)
 {
-    // The domain's number and its account end in one step: between them nobody could find it to go on.
+    // The domain's number and its account end in one step: between them nobody could find it to go
+    // on.
     return d->rows <= 2;
 }
 

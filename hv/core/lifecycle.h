@@ -7,9 +7,11 @@
 
 enum step { STEP_DONE, STEP_AGAIN };
 
-// Makes all rows, or none: then what was made is taken down the same way, and the domain is no more.
+// Makes all rows, or none: then what was made is taken down the same way, and the domain is no
+// more.
 int life_make(struct domain *d, const struct domain_config *c) MUST_CHECK;
-// One bounded step of the walk backward; STEP_DONE when the account is closed and d no longer exists.
+// One bounded step of the walk backward; STEP_DONE when the account is closed and d no longer
+// exists.
 enum step life_drain(struct domain *d);
 const char *life_row_name(unsigned row);
 

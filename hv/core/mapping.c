@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Mapping records: the owner's side, and what happens when an owner lets a frame go (rule 6). Nobody
-// waits for a mapper: lends make the frame the mapper's own (adopted), views are turned to the sink page.
-// Each step takes the p2m locks of the owner and of one mapper, in the order of their addresses.
+// Mapping records: the owner's side, and what happens when an owner lets a frame go (rule 6).
+// Nobody waits for a mapper: lends make the frame the mapper's own (adopted), views are turned to
+// the sink page. Each step takes the p2m locks of the owner and of one mapper, in the order of
+// their addresses.
 #include "core/mapping.h"
 
 #include "core/domain.h"
@@ -80,7 +81,8 @@ struct mapping *mapping_lock_lend(struct domain *mapper, uint32_t handle, struct
 {
     struct domain *seen = mapper;
 
-    // The owner is learnt under the mapper's lock, but its lock may have to be taken first: look again then.
+    // The owner is learnt under the mapper's lock, but its lock may have to be taken first: look
+    // again then.
     for (;;) {
         struct domain *now;
         struct mapping *m;
@@ -101,7 +103,8 @@ struct mapping *mapping_lock_lend(struct domain *mapper, uint32_t handle, struct
     }
 }
 
-// A record of the frame among the owner's, views first: they are to be sunk before it changes hands.
+// A record of the frame among the owner's, views first: they are to be sunk before it changes
+// hands.
 static struct mapping *record_of_frame(struct domain *owner, uint32_t frame)
 {
     struct mapping *found = NULL;

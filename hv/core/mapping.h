@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Mapping records: the fact that one domain maps a frame of another, as a lend (grant map) or a view
-// (foreign map). A record lies on a frame of the mapper's account and in two lists: the mapper's
-// (by handle, views also by the mapper's gfn) and the owner's (by frame). Both domains' p2m
-// locks are held where two are concerned.
+// Mapping records: the fact that one domain maps a frame of another, as a lend (grant map) or a
+// view (foreign map). A record lies on a frame of the mapper's account and in two lists: the
+// mapper's (by handle, views also by the mapper's gfn) and the owner's (by frame). Both domains'
+// p2m locks are held where two are concerned.
 #ifndef CORE_MAPPING_H
 #define CORE_MAPPING_H
 
@@ -51,20 +51,22 @@ struct mapping *mapping_find(struct domain *mapper, uint32_t handle);
 struct mapping *mapping_lock_lend(struct domain *mapper, uint32_t handle, struct domain **owner);
 void mapping_unlock_pair(struct domain *mapper, struct domain *owner);
 
-// Maps g_owner of owner at g of mapper as a view. 0, -E_SRCH (dying), -E_INVAL (no RAM there), -E_EXIST, -E_NOMEM, -E_NOSPC.
+// Maps g_owner of owner at g of mapper as a view. 0, -E_SRCH (dying), -E_INVAL (no RAM there),
+// -E_EXIST, -E_NOMEM, -E_NOSPC.
 int view_map(struct domain *mapper, gfn_t g, struct domain *owner, gfn_t g_owner) MUST_CHECK;
 // The same for a grant frame of the owner's (acquire_resource).
 int view_map_frame(struct domain *mapper, gfn_t g, struct domain *owner, mfn_t m) MUST_CHECK;
 // Takes a view away. 0 or -E_NOENT.
 int view_unmap(struct domain *mapper, gfn_t g) MUST_CHECK;
 
-// The owner has taken frame m (order 0, a run of its own) out of its p2m and lets it go. Lends make it
-// adopted, views are sunk; with neither it goes back to the pool. No lock is held.
+// The owner has taken frame m (order 0, a run of its own) out of its p2m and lets it go. Lends make
+// it adopted, views are sunk; with neither it goes back to the pool. No lock is held.
 void mapping_let_go(struct domain *owner, mfn_t m);
 // A drain's steps: one record a call; false when none is left.
 bool mapping_drain_owned(struct domain *d);  // frames of d that others map
 bool mapping_drain_mapped(struct domain *d); // what d maps of others
-// A lend ends: the promise is released, an adopted frame passes on. Both locks are held on entry and free after.
+// A lend ends: the promise is released, an adopted frame passes on. Both locks are held on entry
+// and free after.
 void mapping_end_lend(struct mapping *m, struct domain *owner);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The mapper's side of mapping records: allocation, look-up by handle and by gfn. Called by mapping.c
-// and view.c with the mapper's p2m lock held. Frames are charged to the mapper.
+// The mapper's side of mapping records: allocation, look-up by handle and by gfn. Called by
+// mapping.c and view.c with the mapper's p2m lock held. Frames are charged to the mapper.
 #include "core/mapping_table.h"
 
 #include "core/domain.h"

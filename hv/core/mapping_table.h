@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Inside core/ only: where a mapper's records lie. A directory frame names up to 1000 frames of 63
-// records each; frames that become empty go back. All of it is the mapper's (class mapping), guarded by
-// the mapper's p2m lock.
+// records each; frames that become empty go back. All of it is the mapper's (class mapping),
+// guarded by the mapper's p2m lock.
 #ifndef CORE_MAPPING_TABLE_H
 #define CORE_MAPPING_TABLE_H
 

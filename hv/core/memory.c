@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A domain's memory: extents that it gets, gives back, or has put somewhere. One transaction each, under
-// the domain's p2m lock. RAM is the domain's (class ram), within what max_mem allows. Called by hcall/.
+// A domain's memory: extents that it gets, gives back, or has put somewhere. One transaction each,
+// under the domain's p2m lock. RAM is the domain's (class ram), within what max_mem allows. Called
+// by hcall/.
 #include "core/domain.h"
 #include "core/mapping.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
 #include "port/mem.h"
 
-// A direct-mapped domain gets back the very frame that it let go, and no other (design, direct-mapped domains).
+// A direct-mapped domain gets back the very frame that it let go, and no other (design,
+// direct-mapped domains).
 static int populate_direct(struct domain *d, gfn_t g)
 {
     mfn_t m = mfn((uint32_t)g.n);
@@ -87,8 +89,8 @@ int memory_populate(struct domain *d, gfn_t g, unsigned order)
     return d->p2m.direct ? populate_old(d, g, order) : populate_new(d, g, order);
 }
 
-// Whether the RAM page may leave the domain: 0, -E_NOENT (nothing there), -E_INVAL (no RAM), -E_BUSY (the
-// hypervisor uses it for the domain), -E_RESTART (a copy is under way).
+// Whether the RAM page may leave the domain: 0, -E_NOENT (nothing there), -E_INVAL (no RAM),
+// -E_BUSY (the hypervisor uses it for the domain), -E_RESTART (a copy is under way).
 static int may_go(const struct p2m_entry *e)
 {
     if (e->type != P2M_RAM) {
@@ -100,8 +102,8 @@ static int may_go(const struct p2m_entry *e)
     return frame_uses(e->mfn, FRAME_PIN) > 0 ? -E_RESTART : 0;
 }
 
-// Takes a RAM page out of the p2m, paying for a split by rule 4. keep: the frame stays the domain's, so it cannot
-// become the table. 0 or -E_NOMEM.
+// Takes a RAM page out of the p2m, paying for a split by rule 4. keep: the frame stays the
+// domain's, so it cannot become the table. 0 or -E_NOMEM.
 enum taking { TAKE_AWAY, TAKE_KEEPING };
 
 static int take_page(struct domain *d, gfn_t g, const struct p2m_entry *e, enum taking how,

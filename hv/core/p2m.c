@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The guest-physical address space: one walker over port/pte.h, which knows no bit. Called by core/
-// under p2m.lock. Tables are charged to the domain (class p2m); each counts its entries in use in its
-// frame entry, so that an empty one goes back at once.
+// under p2m.lock. Tables are charged to the domain (class p2m); each counts its entries in use in
+// its frame entry, so that an empty one goes back at once.
 #include "core/p2m.h"
 
 #include "account/reserve.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A domain's guest-physical address space: one walker over the codec of port/pte.h. Guarded by
 // p2m.lock, which also guards the domain's mapping records (both the mapper's and the owner's
-// side). Two such locks are taken in the order of their addresses. Tables are charged to the domain (class p2m).
+// side). Two such locks are taken in the order of their addresses. Tables are charged to the domain
+// (class p2m).
 #ifndef CORE_P2M_H
 #define CORE_P2M_H
 
@@ -47,8 +48,8 @@ int p2m_init(struct p2m *p, struct account *a, enum p2m_mapping_mode mode) MUST_
 
 // The lock is held for all of these.
 struct p2m_entry p2m_lookup(struct p2m *p, gfn_t g);
-// Maps a run that nothing is mapped under. order 0, 9 (or 18 for devices). Charges tables as needed.
-// 0, -E_NOMEM, -E_INVAL (range), -E_EXIST (something is there).
+// Maps a run that nothing is mapped under. order 0, 9 (or 18 for devices). Charges tables as
+// needed. 0, -E_NOMEM, -E_INVAL (range), -E_EXIST (something is there).
 int p2m_map(struct p2m *p, gfn_t g, mfn_t m, unsigned order, enum p2m_type type,
             unsigned access) MUST_CHECK;
 // Makes sure that a page entry for g exists and is absent, so that p2m_put cannot fail.
@@ -58,17 +59,18 @@ void p2m_put(struct p2m *p, gfn_t g, mfn_t m, enum p2m_type type, unsigned acces
 void p2m_unprepare(struct p2m *p, gfn_t g);
 // Replaces the present page entry of g (order 0): break before make.
 void p2m_replace(struct p2m *p, gfn_t g, mfn_t m, enum p2m_type type, unsigned access);
-// Takes the present page g out, and returns what was mapped. If it lies in a block (p2m_lookup's order
-// says so) the block is split, and a table is needed: the frame spare (class p2m, the caller's charge), or with
-// MFN_NONE one promised by a direct-mapped domain, or else the removed frame itself (rule 4), which nobody uses.
+// Takes the present page g out, and returns what was mapped. If it lies in a block (p2m_lookup's
+// order says so) the block is split, and a table is needed: the frame spare (class p2m, the
+// caller's charge), or with MFN_NONE one promised by a direct-mapped domain, or else the removed
+// frame itself (rule 4), which nobody uses.
 struct p2m_entry p2m_take(struct p2m *p, gfn_t g, mfn_t spare);
 // Takes a whole 2-MiB block out; g is aligned and mapped by a block.
 struct p2m_entry p2m_take_block(struct p2m *p, gfn_t g);
 // Forgets all translations; the domain's vcpus have run for the last time.
 void p2m_flush(struct p2m *p);
 
-// Under the lock: the hypervisor's address of a byte of the domain's memory, or null. RAM that can be
-// written (or read) by the domain only; for writing, only frames of its own account.
+// Under the lock: the hypervisor's address of a byte of the domain's memory, or null. RAM that can
+// be written (or read) by the domain only; for writing, only frames of its own account.
 void *p2m_access_ptr(struct p2m *p, gpa_t a, bool write);
 
 // Maps device registers; boot only.

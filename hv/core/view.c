@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Views: foreign maps of a frame by a domain above its owner (gmfn_foreign, acquire_resource). No bus
-// address is given, so the entry may be turned to the sink page when the owner lets the frame go. The viewer
-// pays for the record, the page tables and its one sink page. Called by hcall/.
+// Views: foreign maps of a frame by a domain above its owner (gmfn_foreign, acquire_resource). No
+// bus address is given, so the entry may be turned to the sink page when the owner lets the frame
+// go. The viewer pays for the record, the page tables and its one sink page. Called by hcall/.
 #include "core/domain.h"
 #include "core/mapping_table.h"
 #include "lib/errno.h"

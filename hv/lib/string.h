@@ -20,7 +20,8 @@ char *strrchr(const char *s, int c);
 
 // Copies at most size-1 bytes and always ends dst with a zero byte (size > 0).
 void string_copy(char *dst, const char *src, size_t size);
-// Decimal or 0x-hexadecimal number at *s, *s moved behind it; returns 0, or -1 when there is none or it does not fit.
+// Decimal or 0x-hexadecimal number at *s, *s moved behind it; returns 0, or -1 when there is none
+// or it does not fit.
 int string_to_u64(const char **s, unsigned long *value);
 
 #endif

@@ -26,7 +26,8 @@ struct virq_slots {
     struct virq_slot slot[VIRQ_SLOTS_MAX];
 };
 
-// How many slots the hardware has (at most VIRQ_SLOTS_MAX); how many interrupt lines (multiple of 32, up to 1020).
+// How many slots the hardware has (at most VIRQ_SLOTS_MAX); how many interrupt lines (multiple of
+// 32, up to 1020).
 unsigned irqchip_slots(void);
 unsigned irqchip_lines(void);
 // Writes the slots to the hardware before the guest is entered; reads their states back after it.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The only calls that an architecture makes upwards. Interrupts are masked in all of them. A guest
-// exit is: up_enter, one or more of the others, up_leave; after up_leave the architecture enters the
-// vcpu that arch_vcpu_load() named last.
+// exit is: up_enter, one or more of the others, up_leave; after up_leave the architecture enters
+// the vcpu that arch_vcpu_load() named last.
 #ifndef PORT_UP_H
 #define PORT_UP_H
 
@@ -14,15 +14,16 @@ void up_enter(struct arch_vcpu *a);
 // Returns the vcpu to enter.
 struct arch_vcpu *up_leave(void);
 
-// A hypercall: number and arguments are in a's registers (arm64: x16, x0-x4), the result is put there.
+// A hypercall: number and arguments are in a's registers (arm64: x16, x0-x4), the result is put
+// there.
 void up_hypercall(struct arch_vcpu *a);
 // A call to firmware (arm64: SMCCC by HVC #0 or SMC), function identifier in general register 0.
 void up_firmware_call(struct arch_vcpu *a);
 // A guest access of size 1, 2, 4 or 8 bytes to an address where no memory is mapped.
 // Returns true and the value read (or takes the one written), false when no device is there.
 bool up_mmio(struct arch_vcpu *a, gpa_t addr, unsigned size, bool write, uint64_t *value) MUST_CHECK;
-// A guest fault without a decodable access, or one whose entry may be good by now. Returns true when
-// the access is to be tried again, false when nothing is mapped there.
+// A guest fault without a decodable access, or one whose entry may be good by now. Returns true
+// when the access is to be tried again, false when nothing is mapped there.
 bool up_fault(struct arch_vcpu *a, gpa_t addr, bool write) MUST_CHECK;
 // Virtual interrupt controller registers that trap: software-generated interrupts (arm64: the value
 // written to ICC_SGI1R_EL1).

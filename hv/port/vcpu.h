@@ -17,8 +17,9 @@ void arch_vcpu_init(struct arch_vcpu *a, unsigned id, unsigned flags);
 
 // Registers as at power-on (MMU off, interrupts masked, EL1h), pc and first argument given.
 void arch_vcpu_reset(struct arch_vcpu *a, uint64_t pc, uint64_t x0);
-// Saves or loads all state that is not saved at each entry: system registers, FP/SIMD, virtual timer,
-// virtual interrupt controller interface, address space. Load makes a the one that enters next.
+// Saves or loads all state that is not saved at each entry: system registers, FP/SIMD, virtual
+// timer, virtual interrupt controller interface, address space. Load makes a the one that enters
+// next.
 void arch_vcpu_save(struct arch_vcpu *a);
 void arch_vcpu_load(struct arch_vcpu *a, struct arch_p2m *p);
 
@@ -44,7 +45,8 @@ void arch_inject_undefined(struct arch_vcpu *a);
 // The virtual timer of a vcpu that has been saved: returns true and the time (ns, as time_now())
 // when it will fire; false when it is off or masked.
 bool arch_guest_timer_next(const struct arch_vcpu *a, uint64_t *when);
-// Marks the timer of a saved vcpu as having fired (masked, as up_guest_timer does for a loaded one).
+// Marks the timer of a saved vcpu as having fired (masked, as up_guest_timer does for a loaded
+// one).
 void arch_guest_timer_mask(struct arch_vcpu *a);
 // Ticks of the counter at the domain's birth are subtracted from what its vcpus see.
 void arch_vcpu_set_counter_offset(struct arch_vcpu *a, uint64_t ticks);
