@@ -52,7 +52,7 @@ $(CK)/$(1:tests/%=%): $(CK)/$(if $(filter hv/arch/arm64/%,$(2)),arm64,sim)/$(1).
 	@$(HOST_CC) $(HOST_SANITIZE) -o $$@ $$^ -lcmocka $(filter -%,$(2))
 endef
 
-ifneq ($(filter check test host-tests,$(MAKECMDGOALS)),)
+ifneq ($(filter check test host-tests $(CK)/%,$(MAKECMDGOALS)),)
 $(foreach t,$(CK_TESTS),$(eval $(call test_rule,$(t:.c=),\
     $(shell sed -n '2,9s|^// links:||p' $(t)))))
 endif

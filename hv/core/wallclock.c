@@ -16,7 +16,7 @@
 static void show_locked(struct fief *f, struct domain *d)
 {
     struct shared_info *info;
-    uint64_t seconds = (uint64_t)(f->wall_seconds + d->time_offset);
+    uint64_t seconds = (uint64_t)f->wall_seconds + (uint64_t)d->time_offset;
 
     if (d->shared_info.n == 0) {
         return;

@@ -161,6 +161,16 @@ static int find_running(const struct vcpu *v)
     return -1;
 }
 
+// Between the legs of a call the other pcpus do what they were asked to.
+static void others_turn(const struct vcpu *v)
+{
+    for (unsigned cpu = 0; cpu < arch_cpu_count(); cpu++) {
+        if (running[cpu] != &v->arch) {
+            (void)bed_turn(cpu);
+        }
+    }
+}
+
 static void trap(void *a)
 {
     up_hypercall(a);
@@ -204,6 +214,7 @@ enum bed_end bed_try(struct vcpu *v, uint64_t number, const uint64_t argument[5]
             *result = (long)a->x[0];
             return find_running(v) < 0 ? BED_AWAY : BED_DONE;
         }
+        others_turn(v);
     }
     return BED_ENDLESS;
 }
