@@ -9,6 +9,7 @@
 #include "boot/ram.h"
 #include "core/console.h"
 #include "core/fief.h"
+#include "core/virq.h"
 #include "lib/string.h"
 #include "port/mem.h"
 
@@ -97,11 +98,7 @@ static int give_interrupts(struct domain *d, const struct devices *devices)
 
     for (unsigned irq = bitmap_next(devices->spi, lines, VGIC_PRIVATE); irq < lines && !error;
          irq = bitmap_next(devices->spi, lines, irq + 1)) {
-        struct vgic_effects effects;
-
-        vgic_effects_init(&effects);
-        error = vgic_link(&d->vgic, irq, irq, &effects);
-        domain_irq_effects(d, &effects);
+        error = virq_link(d, irq, irq);
     }
     return error;
 }
