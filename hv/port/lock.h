@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Ticket spinlocks. At EL2 interrupts are always masked, so a lock is held for a bounded stretch of
-// straight code; docs/locking.md has the order.
+// Spinlocks. At EL2 interrupts are always masked, so a lock is held for a bounded stretch of straight
+// code; docs/locking.md has the order, and says why there is no queue of who waits.
 #ifndef PORT_LOCK_H
 #define PORT_LOCK_H
 
@@ -10,40 +10,33 @@
 #include "port/cpu.h"
 
 struct spinlock {
-    _Atomic uint32_t next;
-    _Atomic uint32_t owner;
+    _Atomic uint32_t held;
 };
-
-static inline void spin_lock(struct spinlock *l)
-{
-    uint32_t ticket = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
-
-    while (atomic_load_explicit(&l->owner, memory_order_acquire) != ticket) {
-        arch_cpu_relax();
-    }
-}
 
 static inline int spin_trylock(struct spinlock *l)
 {
-    uint32_t owner = atomic_load_explicit(&l->owner, memory_order_relaxed);
+    return atomic_exchange_explicit(&l->held, 1, memory_order_acquire) == 0;
+}
 
-    return atomic_compare_exchange_strong_explicit(&l->next, &owner, owner + 1,
-                                                   memory_order_acquire, memory_order_relaxed);
+static inline void spin_lock(struct spinlock *l)
+{
+    while (!spin_trylock(l)) {
+        // Looking does not take the line away from who holds the lock.
+        while (atomic_load_explicit(&l->held, memory_order_relaxed) != 0) {
+            arch_cpu_relax();
+        }
+    }
 }
 
 static inline void spin_unlock(struct spinlock *l)
 {
-    // Only the holder writes owner, so a plain increment cannot be lost.
-    uint32_t owner = atomic_load_explicit(&l->owner, memory_order_relaxed);
-
-    atomic_store_explicit(&l->owner, owner + 1, memory_order_release);
+    atomic_store_explicit(&l->held, 0, memory_order_release);
 }
 
 // True while somebody holds the lock; for assertions only.
 static inline int spin_is_locked(struct spinlock *l)
 {
-    return atomic_load_explicit(&l->owner, memory_order_relaxed) !=
-           atomic_load_explicit(&l->next, memory_order_relaxed);
+    return atomic_load_explicit(&l->held, memory_order_relaxed) != 0;
 }
 
 // Two locks of the same kind are taken in the order of their addresses; they may be the same one.
