@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Spinlocks. At EL2 interrupts are always masked, so a lock is held for a bounded stretch of straight
-// code; docs/locking.md has the order, and says why there is no queue of who waits.
+// Spinlocks. At EL2 interrupts are always masked, so a lock is held for a bounded stretch of
+// straight code; docs/locking.md has the order, and says why there is no queue of who waits.
 #ifndef PORT_LOCK_H
 #define PORT_LOCK_H
 
