@@ -10,13 +10,27 @@
 #include "abi/xen.h"
 #include "lib/errno.h"
 #include "port/mem.h"
+#include "port/timer.h"
 
 #define NS_PER_SECOND 1000000000ull
+
+// How long after the fief's manager d was born, ns: a domain's own clock begins at its birth, and
+// the fief's wall clock is told at the manager's.
+static uint64_t younger_by(const struct fief *f, const struct domain *d)
+{
+    const struct domain *m = atomic_load_explicit(&f->manager, memory_order_acquire);
+    uint64_t first = m ? time_of_counter(m->counter_offset) : 0;
+    uint64_t birth = time_of_counter(d->counter_offset);
+
+    return m && birth > first ? birth - first : 0;
+}
 
 static void show_locked(struct fief *f, struct domain *d)
 {
     struct shared_info *info;
-    uint64_t seconds = (uint64_t)f->wall_seconds + (uint64_t)d->time_offset;
+    uint64_t ns = f->wall_nanoseconds + younger_by(f, d);
+    uint64_t seconds =
+        (uint64_t)f->wall_seconds + (uint64_t)d->time_offset + ns / NS_PER_SECOND;
 
     if (d->shared_info.n == 0) {
         return;
@@ -26,7 +40,7 @@ static void show_locked(struct fief *f, struct domain *d)
     atomic_thread_fence(memory_order_seq_cst);
     info->wc_sec = (uint32_t)seconds;
     info->wc_sec_hi = (uint32_t)(seconds >> 32);
-    info->wc_nsec = f->wall_nanoseconds;
+    info->wc_nsec = (uint32_t)(ns % NS_PER_SECOND);
     atomic_thread_fence(memory_order_seq_cst);
     info->wc_version++;
 }
