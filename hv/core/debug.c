@@ -5,6 +5,7 @@
 #include "core/console.h"
 #include "core/domain.h"
 #include "core/fief.h"
+#include "lib/panic.h"
 #include "port/machine.h"
 #include "port/mem.h"
 #include "port/timer.h"
@@ -224,6 +225,12 @@ static void key_reboot(void)
     machine_reboot();
 }
 
+// To see that the report of a fault is there when it is needed.
+static void key_crash(void)
+{
+    panic("crash by debug key");
+}
+
 static void key_help(void);
 
 static const struct {
@@ -232,6 +239,7 @@ static const struct {
     void (*show)(void);
 } keys[] = {
     {'A', "recompute all accounts from the frame table and compare", key_audit},
+    {'C', "crash: the report of a fault of the hypervisor itself", key_crash},
     {'R', "reboot the machine", key_reboot},
     {'d', "registers of all vcpus", key_registers},
     {'e', "event channels", key_ports},

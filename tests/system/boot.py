@@ -120,6 +120,20 @@ def tools_read_hypfs(bed):
     bed.machine.ok('xenhypfs tree')
 
 
+@test(xen='the report has another form')
+def own_fault_is_reported(bed):
+    """The hypervisor's own end: what it was, where, and the way there by names; then a restart."""
+    machine = bed.start(PLAIN)
+    machine.boot()
+    machine.send(b'\x01\x01\x01')
+    machine.expect(r'Serial input to Fief', 20)
+    machine.send('C')
+    machine.expect('crash by debug key', 30)
+    machine.expect(r'key_crash\+0x', 30)
+    machine.expect(r'pl011_interrupt\+0x', 30)
+    check(machine.wait_end(60) == 0, 'the machine does not restart after the report')
+
+
 @test()
 def poweroff(bed):
     machine = bed.start(PLAIN)
