@@ -25,8 +25,10 @@ struct sim_counts sim_counts;
 
 void sim_init(uint32_t count, unsigned cpus)
 {
-    free(arena);
-    arena = aligned_alloc(2ul << 20, (size_t)count * PAGE_SIZE);
+    if (count != frame_total) {
+        free(arena);
+        arena = aligned_alloc(2ul << 20, (size_t)count * PAGE_SIZE);
+    }
     if (!arena) {
         panic("sim: no memory for %u frames on the host", count);
     }
