@@ -17,8 +17,8 @@ int event_fix_page(struct domain *d, gfn_t g, mfn_t *out) MUST_CHECK;
 void event_unfix_page(mfn_t m);
 
 // Registers the runstate area of v: offset bytes into page first, and on in page second when it
-// does not end there. v is the current vcpu, or does not run. 0, -E_INVAL (not aligned to 8 bytes,
-// or no RAM of the guest), -E_BUSY (v runs), -E_NOSPC (a page is used too often).
+// does not end there. v is the current vcpu, or is off. 0, -E_INVAL (not aligned to 8 bytes,
+// or no RAM of the guest), -E_BUSY (v is on), -E_NOSPC (a page is used too often).
 int vcpu_register_runstate(struct vcpu *v, gfn_t first, gfn_t second, uint32_t offset) MUST_CHECK;
 // Writes the area, when there is one. On v's pcpu.
 void runstate_update(struct vcpu *v);
