@@ -71,29 +71,52 @@ static void test_wrong_configurations(void **state)
     check_all_back("wrong configurations");
 }
 
-// The number goes round the whole range, skips those in use, and an identity never comes back.
+// Numbers alone, which is fast: the whole range goes by before one comes again, and those in use are
+// passed over.
 static void test_numbers_go_round(void **state)
 {
-    uint64_t identity = 0;
-    struct domain *stays, *d;
     uint32_t last = 0;
+    uint16_t number;
 
     (void)state;
     boot(1);
-    assert_int_equal(guest_try(1, 5, &stays), 0);
-    for (uint32_t i = 0; i < FIEF_DOMIDS + 10; i++) {
+    assert_int_equal(fief_take_number(fief_root, 5, &number), 0);
+    for (uint32_t i = 0; i < 2 * FIEF_DOMIDS; i++) {
         uint32_t next = last + 1 == 5 ? 6 : last + 1;
 
-        assert_int_equal(guest_try(1, -1, &d), 0);
-        assert_int_equal(d->domid, next >= FIEF_DOMIDS ? 1 : next);
-        assert_true(d->identity > identity);
-        assert_true(fief_find(fief_root, d->domid) == d);
-        identity = d->identity;
-        last = d->domid;
-        guest_end(d);
-        assert_null(fief_find(fief_root, last));
+        assert_int_equal(fief_take_number(fief_root, -1, &number), 0);
+        assert_int_equal(number, next >= FIEF_DOMIDS ? 1 : next);
+        last = number;
+        fief_drop_number(fief_root, number);
     }
-    guest_end(stays);
+    for (uint32_t i = 0; i < FIEF_DOMIDS - 2; i++) {
+        assert_int_equal(fief_take_number(fief_root, -1, &number), 0);
+    }
+    assert_int_equal(fief_take_number(fief_root, -1, &number), -E_NOSPC);
+}
+
+// Domains at the range's end: found by their numbers as long as they live, and no identity comes
+// back.
+static void test_domains_at_the_end_of_the_range(void **state)
+{
+    uint64_t identity = 0;
+    struct domain *d;
+
+    (void)state;
+    boot(1);
+    fief_root->next_domid = FIEF_DOMIDS - 20;
+    for (uint32_t i = 0; i < 40; i++) {
+        uint32_t domid;
+
+        assert_int_equal(guest_try(1, -1, &d), 0);
+        domid = d->domid;
+        assert_int_equal(domid, i < 20 ? FIEF_DOMIDS - 20 + i : i - 19);
+        assert_true(d->identity > identity);
+        assert_true(fief_find(fief_root, domid) == d);
+        identity = d->identity;
+        guest_end(d);
+        assert_null(fief_find(fief_root, domid));
+    }
     check_all_back("numbers that go round");
 }
 
@@ -268,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_made_whole_or_not_at_all),
         cmocka_unit_test(test_wrong_configurations),
         cmocka_unit_test(test_numbers_go_round),
+        cmocka_unit_test(test_domains_at_the_end_of_the_range),
         cmocka_unit_test(test_ends_in_turns),
         cmocka_unit_test(test_reaper_alone),
         cmocka_unit_test(test_waits_for_who_is_inside),
