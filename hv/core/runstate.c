@@ -17,7 +17,7 @@
 _Static_assert(sizeof(struct vcpu_runstate_info) == AREA_WORDS * sizeof(uint64_t), "runstate area");
 
 // Puts the frames in, and the former ones in their place. The area is written without a lock by
-// v's pcpu, so v is the caller, or is off and cannot go on while the lock is held. -E_BUSY: neither.
+// v's pcpu, so v is the caller, or is off and cannot go on while the lock is held; else -E_BUSY.
 static int area_change(struct vcpu *v, mfn_t m[2], uint32_t offset)
 {
     struct domain *d = v->domain;

@@ -71,8 +71,8 @@ static void test_wrong_configurations(void **state)
     check_all_back("wrong configurations");
 }
 
-// Numbers alone, which is fast: the whole range goes by before one comes again, and those in use are
-// passed over.
+// Numbers alone, which is fast: the whole range goes by before one comes again, and those in use
+// are passed over.
 static void test_numbers_go_round(void **state)
 {
     uint32_t last = 0;

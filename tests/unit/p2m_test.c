@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // links: hv
-// The walker over second-stage tables by itself: what a table costs, when it goes back, what a split
-// leaves. The lock is held by nobody else; the shadow TLB looks for breaks without a flush.
+// The walker over second-stage tables by itself: what a table costs, when it goes back, what a
+// split leaves. The lock is held by nobody else; the shadow TLB looks for breaks without a flush.
 #include "tests/unit/core_bed.h"
 
 #define LEVEL2_SPAN (512ull * 512) // pages below one level-2 table
