@@ -18,6 +18,7 @@ include mk/setup.mk
 include mk/sysroot.mk
 -include hv/build.mk
 -include tests/tests.mk
+include mk/lint.mk
 include mk/run.mk
 
 .PHONY: all check clean help
@@ -37,10 +38,12 @@ clean:
 help:
 	@echo "make         build the hypervisor: $(FIEF), and fief.elf beside it with symbols"
 	@echo "make check   host tests and the layer check (under a minute)"
+	@echo "make lint    static analysis of the C sources (a minute or two)"
 	@echo "make run     boot Debian's dom0 on Fief in QEMU, with the console on this terminal"
 	@echo "make test    check, then the system tests in QEMU (some 20 minutes)"
 	@echo "make clean   remove $(BUILD)/"
 	@echo
 	@echo "HYPERVISOR=PATH  for run and test: another image, such as Debian's Xen for comparison"
 	@echo "TESTS='NAME...'  for test: only the system tests whose names contain one of these"
+	@echo "FILES='NAME...'  for lint: only the files whose paths contain one of these"
 	@echo "FIEF_CACHE=DIR   where downloads and images are kept: $(FIEF_CACHE)"

@@ -8,6 +8,7 @@ export FIEF_CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/fi
 SETUP_GOALS := $(if $(MAKECMDGOALS),$(MAKECMDGOALS),all)
 SETUP_GROUPS := $(if $(filter-out help clean,$(SETUP_GOALS)),build) \
                 $(if $(filter check test,$(SETUP_GOALS)),check) \
+                $(if $(filter lint test,$(SETUP_GOALS)),lint) \
                 $(if $(filter run test system-test bench images,$(SETUP_GOALS)),run)
 SETUP_GROUPS := $(strip $(SETUP_GROUPS))
 

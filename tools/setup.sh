@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Installs the Debian packages that a task needs, and says what and why.
 #
-#   tools/setup.sh GROUP...      groups: build, check, run
+#   tools/setup.sh GROUP...      groups: build, check, lint, run
 #
 # Called by the Makefile before it builds. Without rights it prints the command to type and fails.
 # When nothing is missing it asks dpkg once and touches neither apt nor the network.
@@ -31,19 +31,25 @@ check libfdt-dev|device-tree reading in host tests
 check $CROSS|the layer check compiles every header alone
 check libxen-dev|the public headers of the Xen ABI
 check python3|the layer check
+lint clang-tidy|static analysis
+lint cppcheck|static analysis
+lint libcmocka-dev|the host tests' header
+lint libfdt-dev|the host tests' header
+lint libc6-dev|the host tests' headers
+lint python3|runs the two over all files
 run qemu-system-arm|the emulated arm64 machine
 run device-tree-compiler|the damaged device trees of the bad-input tests
 run cpio|packs the initramfs images
 run python3|the runner and the system tests
 "
 
-[ $# -gt 0 ] || { echo "usage: tools/setup.sh build|check|run ..." >&2; exit 2; }
+[ $# -gt 0 ] || { echo "usage: tools/setup.sh build|check|lint|run ..." >&2; exit 2; }
 
 declare -A why
 for group in "$@"; do
     case $group in
-    build | check | run) ;;
-    *) echo "setup: no group '$group'; groups are build, check, run" >&2; exit 2 ;;
+    build | check | lint | run) ;;
+    *) echo "setup: no group '$group'; groups are build, check, lint, run" >&2; exit 2 ;;
     esac
     while IFS='|' read -r key reason; do
         [ "${key%% *}" = "$group" ] && why[${key#* }]=$reason
