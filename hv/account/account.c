@@ -14,7 +14,7 @@ static _Atomic uint64_t fail_after; // the charge that is made to fail, counted 
 static void pool_lock(struct pool *pool)
 {
     if (spin_is_locked(&pool->lock)) {
-        pool->contended++; // a figure, not a fact that anything depends on: lost updates are harmless
+        pool->contended++; // only a figure: lost updates are harmless
     }
     spin_lock(&pool->lock);
 }

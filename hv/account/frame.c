@@ -15,10 +15,11 @@ static struct {
 } table;
 
 static const char *const class_names[FC_COUNT] = {
-    [FC_FREE] = "free",       [FC_HV] = "hypervisor", [FC_FIEF] = "fief",     [FC_DOMAIN] = "domain",
-    [FC_VCPU] = "vcpu",       [FC_P2M] = "p2m",       [FC_RAM] = "ram",       [FC_SHARED] = "shared",
-    [FC_EVTCHN] = "evtchn",   [FC_GNTTAB] = "gnttab", [FC_MAPPING] = "mapping", [FC_SINK] = "sink",
-    [FC_VGIC] = "vgic",       [FC_ADOPTED] = "adopted",
+    [FC_FREE] = "free",      [FC_HV] = "hypervisor",  [FC_FIEF] = "fief",
+    [FC_DOMAIN] = "domain",  [FC_VCPU] = "vcpu",      [FC_P2M] = "p2m",
+    [FC_RAM] = "ram",        [FC_SHARED] = "shared",  [FC_EVTCHN] = "evtchn",
+    [FC_GNTTAB] = "gnttab",  [FC_MAPPING] = "mapping", [FC_SINK] = "sink",
+    [FC_VGIC] = "vgic",      [FC_ADOPTED] = "adopted",
 };
 
 static const struct use_field {

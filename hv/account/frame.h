@@ -57,7 +57,7 @@ _Static_assert(sizeof(struct frame) == 16, "frame entry is 16 bytes");
 #define FRAME_ENTRIES_SHIFT 10u
 
 // Gives the table its memory (count entries, zeroed by the callee) for frames base .. base+count-1.
-void frame_table_init(struct frame *table, mfn_t base, uint32_t count);
+void frame_table_init(struct frame *entries, mfn_t base, uint32_t count);
 // First frame that the table covers, and how many.
 mfn_t frame_table_base(void);
 uint32_t frame_table_count(void);

@@ -119,7 +119,7 @@ static void read_interrupt_map(struct scan *s, const struct dt_walk *w)
             return;
         }
         if (phandle == s->gic && cells >= 3) {
-            add_interrupt(s, p + at + 4 * address);
+            add_interrupt(s, p + at + 4ul * address);
         }
         at += 4 * (address + cells);
     }
@@ -141,7 +141,7 @@ static bool read_pci_windows(struct scan *s, const struct dt_walk *w)
 
     for (unsigned at = 0; at + entry <= size; at += entry) {
         struct range r = {dt_number(p + at + 12, parent),
-                          dt_number(p + at + 12 + 4 * parent, 2)};
+                          dt_number(p + at + 12 + 4ul * parent, 2)};
         bool configuration = ((dt_cell(p + at) >> 24) & 3) == 0;
 
         if (!configuration && dt_translate(w, w->depth - 1, &r) && !add_mmio(s, r)) {

@@ -37,7 +37,7 @@ uint64_t dt_number(const uint8_t *p, unsigned cells)
     uint64_t value = 0;
 
     for (unsigned i = 0; i < cells; i++) {
-        value = value << 32 | dt_cell(p + 4 * i);
+        value = value << 32 | dt_cell(p + 4ul * i);
     }
     return value;
 }
@@ -244,8 +244,8 @@ static bool translate_step(const struct dt_walk *w, int depth, struct range *r)
 
     for (unsigned at = 0; entry && at + entry <= ranges.size; at += entry) {
         struct range from = {read_address(p + at, child),
-                             dt_number(p + at + 4 * (child + parent), length)};
-        uint64_t to = read_address(p + at + 4 * child, parent);
+                             dt_number(p + at + 4ul * (child + parent), length)};
+        uint64_t to = read_address(p + at + 4ul * child, parent);
 
         if (r->base >= from.base && r->base - from.base < from.size &&
             from.size - (r->base - from.base) >= r->size) {
@@ -282,7 +282,7 @@ bool dt_reg(const struct dt_walk *w, unsigned index, struct range *out)
     if (index >= reg.size / entry) {
         return false;
     }
-    out->base = read_address(p + index * entry, address);
-    out->size = dt_number(p + index * entry + 4 * address, length);
+    out->base = read_address(p + (size_t)index * entry, address);
+    out->size = dt_number(p + (size_t)index * entry + 4ul * address, length);
     return dt_translate(w, w->depth - 1, out);
 }

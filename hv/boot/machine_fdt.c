@@ -34,11 +34,14 @@ static bool read_interrupt(const uint8_t *p, unsigned size, unsigned index, unsi
     unsigned first = type == GIC_SPI ? 32 : 16;
     unsigned count = type == GIC_SPI ? 988 : 16;
 
-    if (!p || size < 12 * (index + 1) || dt_cell(p + 12 * index) != type ||
-        dt_cell(p + 12 * index + 4) >= count) {
+    if (!p || size < 12 * (index + 1)) {
         return false;
     }
-    *irq = first + dt_cell(p + 12 * index + 4);
+    p += (size_t)12 * index;
+    if (dt_cell(p) != type || dt_cell(p + 4) >= count) {
+        return false;
+    }
+    *irq = first + dt_cell(p + 4);
     return true;
 }
 

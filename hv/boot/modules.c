@@ -43,7 +43,7 @@ static bool read_place(const void *fdt, int chosen, int node, struct range *out)
         return false;
     }
     out->base = dt_number(p, ac);
-    out->size = dt_number(p + 4 * ac, sc);
+    out->size = dt_number(p + 4ul * ac, sc);
     return out->size && out->base < 1ull << 56 && out->size <= (1ull << 56) - out->base;
 }
 

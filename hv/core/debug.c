@@ -68,7 +68,7 @@ static void key_memory(void)
     console_print("free frames: %llu\n", (number)free);
     console_print("promised frames: %llu\n", (number)pool->promised);
     console_print("Xen heap: 0kB free\n");
-    console_print("Dom heap: %llukB free\n", (number)(free * FRAME_KB));
+    console_print("Dom heap: %llukB free\n", (number)free * FRAME_KB);
     if (frame_exists(own)) {
         account_show(account_of_frame(own));
     }
@@ -160,7 +160,7 @@ static void key_queues(void)
         spin_lock(&p->run_lock);
         console_print("CPU%u: %u wait, at %llu us, turn ends in %lld us, was idle for %llu ms\n", i,
                       p->queued, (number)(p->virtual_time / 1000),
-                      p->slice_end == UINT64_MAX ? -1ll : (long long)(p->slice_end - now) / 1000,
+                      p->slice_end == UINT64_MAX ? -1LL : (long long)(p->slice_end - now) / 1000,
                       (number)(p->idle_ns / NS_PER_MS));
         if (p->running) {
             queued_show("runs", p->running);

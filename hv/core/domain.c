@@ -141,7 +141,8 @@ static void shutdown_machine(const struct domain *d, uint8_t reason)
                d->domid);
         machine_power_off();
     }
-    printk(LOG_INFO, "domain %u, which holds the machine's power, has shut down (reason %u): reboot\n",
+    printk(LOG_INFO,
+           "domain %u, which holds the machine's power, has shut down (reason %u): reboot\n",
            d->domid, reason);
     machine_reboot();
 }
@@ -203,11 +204,9 @@ int vcpu_on(struct vcpu *v, uint64_t pc, uint64_t arg)
     } else {
         arch_vcpu_reset(&v->arch, pc, arg);
         v->flags |= VCPU_INITIALISED | VCPU_ONLINE;
-    }
-    spin_unlock(&d->lock);
-    if (err == 0) {
         sched_online(v);
     }
+    spin_unlock(&d->lock);
     return err;
 }
 
@@ -215,6 +214,7 @@ void vcpu_off(struct vcpu *v)
 {
     spin_lock(&v->domain->lock);
     v->flags &= ~(uint32_t)VCPU_ONLINE;
-    spin_unlock(&v->domain->lock);
+    // Under the lock: who finds the flag gone resets the registers, and nobody may load them then.
     sched_offline(v);
+    spin_unlock(&v->domain->lock);
 }

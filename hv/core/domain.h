@@ -85,7 +85,7 @@ struct domain {
     uint8_t is_manager;     // sits in its fief's manager seat
     struct spinlock drain_lock; // tried, never waited for; guards the progress of the drain
     struct spinlock lock;   // flags of vcpus, pause by tools, shutdown, params, names
-    struct epoch quiet;     // drain: when the last leg that saw it alive, or saw its vcpus, may have begun
+    struct epoch quiet;     // drain: when the last leg that saw it or its vcpus may have begun
     struct list dying_link; // fief.dying
 
     _Atomic uint32_t pause_count;

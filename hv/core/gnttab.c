@@ -97,7 +97,8 @@ static int entry_acquire(struct domain *granter, uint32_t ref, uint16_t number, 
 {
     grant_entry_v1_t *e = entry_of(granter, ref);
     struct gnttab_use *use = use_of(granter, ref);
-    uint32_t *word = (uint32_t *)e; // flags and domid are one aligned word (Xen public header grant_table.h)
+    // Flags and domid are one aligned word (Xen public header grant_table.h).
+    uint32_t *word = (uint32_t *)e;
     uint32_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
     uint32_t new;
     unsigned tries = 0;
@@ -281,7 +282,8 @@ int gnttab_cache_flush(struct domain *d, uint64_t paddr, uint16_t offset, uint16
     mfn_t m = mfn_of_paddr((paddr_t){paddr});
     bool may = false;
 
-    if ((uint32_t)offset + length > PAGE_SIZE || (op & ~(uint32_t)(GNTTAB_CACHE_CLEAN | GNTTAB_CACHE_INVAL)) ||
+    if ((uint32_t)offset + length > PAGE_SIZE ||
+        (op & ~(uint32_t)(GNTTAB_CACHE_CLEAN | GNTTAB_CACHE_INVAL)) ||
         paddr >> (PAGE_SHIFT + 32) != 0) {
         return -E_INVAL;
     }

@@ -11,7 +11,8 @@
 #include "port/mem.h"
 #include "port/timer.h"
 
-#define PAGING_POOL_FRAMES 16u // what a domain may use for page tables until it is told otherwise, as in Xen
+// What a domain may use for page tables until it is told otherwise, as in Xen.
+#define PAGING_POOL_FRAMES 16u
 
 int life_make_account(struct domain *d, const struct domain_config *c)
 {

@@ -15,19 +15,19 @@ enum mapping_kind { MAPPING_FREE, MAPPING_LEND, MAPPING_VIEW };
 #define MAPPING_READ_ONLY 1u  // flags
 #define MAPPING_PROMISED 2u   // one frame of the mapper's pool is promised for it
 #define MAPPING_SUNK 4u       // the owner is gone: the entry shows the sink page
-#define MAPPING_ORPHAN 8u     // the granter let the frame go: its grant entry is not touched any more
+#define MAPPING_ORPHAN 8u     // the granter let the frame go: its grant entry is left alone
 #define MAPPING_HASHED 16u     // a view that is found by its gfn
 
 struct mapping {
     struct mapping *owner_next; // in owner->p2m.owned[], by frame
     struct mapping *owner_prev;
     struct domain *mapper;
-    struct domain *owner;   // whose account owns the frame now (a lend's granter, unless orphan); null when sunk
+    struct domain *owner;   // whose account owns the frame now; null when sunk
     uint64_t gfn;           // the mapper's
     uint32_t mfn;
     uint32_t ref;           // grant reference
     uint32_t handle;
-    uint32_t hash_next;     // handle + 1 of the next view in the mapper's hash, or of the next free record
+    uint32_t hash_next;     // handle + 1 of the next view in the hash, or of the next free record
     uint8_t kind;           // enum mapping_kind
     uint8_t flags;
 };

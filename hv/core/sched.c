@@ -24,7 +24,7 @@
 
 #define FROM(state) (1u << (state))
 
-static _Atomic uint32_t idle_pcpus; // bit: nobody is chosen to run there
+static _Atomic uint32_t idle_pcpus; // bit: nobody is chosen to run there, nobody is on the way
 
 static uint32_t online_pcpus(void)
 {
@@ -58,6 +58,16 @@ static bool is_paused(const struct vcpu *v)
 static bool may_run_on(const struct vcpu *v, const struct pcpu *p)
 {
     return v->sched.hard_affinity >> pcpu_number(p) & 1;
+}
+
+static void mark_idle(const struct pcpu *p)
+{
+    atomic_fetch_or_explicit(&idle_pcpus, 1u << pcpu_number(p), memory_order_relaxed);
+}
+
+static void mark_busy(const struct pcpu *p)
+{
+    atomic_fetch_and_explicit(&idle_pcpus, ~(1u << pcpu_number(p)), memory_order_relaxed);
 }
 
 static struct pcpu *lock_vcpu(const struct vcpu *v)
@@ -224,7 +234,7 @@ static struct pcpu *choose_pcpu(const struct vcpu *v)
     if (idle) {
         return &pcpus[__builtin_ctz(idle)];
     }
-    return &pcpus[allowed & last ? (unsigned)__builtin_ctz(last) : least_loaded(allowed)];
+    return &pcpus[(allowed & last) ? (unsigned)__builtin_ctz(last) : least_loaded(allowed)];
 }
 
 // Whether a pcpu has to look at its queue because v has come into it.
@@ -244,6 +254,9 @@ static bool place(struct vcpu *v, struct pcpu *from, struct pcpu *to)
     floor = to->virtual_time > CREDIT_NS ? to->virtual_time - CREDIT_NS : 0;
     v->sched.virtual_time = MAX(v->sched.virtual_time, floor);
     enqueue(to, v);
+    // Those who are woken next go to another pcpu, if there is an idle one: several at once would
+    // queue up here while others sleep.
+    mark_busy(to);
     return wants_look(to, v, now);
 }
 
@@ -474,18 +487,21 @@ static bool keep_running(struct pcpu *p, struct vcpu *v, uint64_t now)
 static void take_next(struct pcpu *p, uint64_t now)
 {
     struct vcpu *v = queue_head(p);
-    uint32_t self = 1u << pcpu_number(p);
 
     if (!v) {
-        atomic_fetch_or_explicit(&idle_pcpus, self, memory_order_relaxed);
+        mark_idle(p);
         return;
     }
-    atomic_fetch_and_explicit(&idle_pcpus, ~self, memory_order_relaxed);
+    mark_busy(p);
     dequeue(p, v);
     atomic_store_explicit(&v->sched.loaded, true, memory_order_relaxed);
     v->sched.started = now;
     p->running = v;
     set_state(v, SCHED_RUNNING);
+    if (!may_run_on(v, p)) {
+        // Woken here, where it was loaded, after its affinity changed: it is put away at once.
+        atomic_store_explicit(&p->kicked, true, memory_order_relaxed);
+    }
 }
 
 // Settles who runs on this pcpu, and how long.

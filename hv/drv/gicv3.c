@@ -92,7 +92,7 @@ static void gic_wait(uint64_t address, uint32_t bit, const char *what)
 // The word that holds one bit for irq, and that bit; bank: GICD_I*R.
 static uint64_t gic_word(unsigned bank, unsigned irq)
 {
-    return gicd + bank + irq / 32 * 4;
+    return gicd + bank + irq / 32 * 4ul;
 }
 
 static uint32_t gic_bit(unsigned irq)
@@ -107,7 +107,7 @@ unsigned irqchip_lines(void)
 
 void irqchip_route(unsigned irq, unsigned cpu)
 {
-    mmio_write64(gicd + GICD_IROUTER + irq * 8, gic_affinity[cpu]);
+    mmio_write64(gicd + GICD_IROUTER + irq * 8ul, gic_affinity[cpu]);
 }
 
 void irqchip_enable(unsigned irq, unsigned cpu)
@@ -124,7 +124,7 @@ void irqchip_disable(unsigned irq)
 
 void irqchip_set_edge(unsigned irq, bool edge)
 {
-    uint64_t word = gicd + GICD_ICFGR + irq / 16 * 4;
+    uint64_t word = gicd + GICD_ICFGR + irq / 16 * 4ul;
     uint32_t bit = 2u << (irq % 16 * 2);
     uint32_t value;
 

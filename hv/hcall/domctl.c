@@ -157,7 +157,7 @@ static uint32_t life_flags(const struct domain *d)
 {
     uint32_t flags = XEN_DOMINF_hap;
 
-    flags |= d->create_flags & XEN_DOMCTL_CDF_hvm ? XEN_DOMINF_hvm_guest : 0;
+    flags |= (d->create_flags & XEN_DOMCTL_CDF_hvm) ? XEN_DOMINF_hvm_guest : 0;
     flags |= domain_alive(d) ? 0 : XEN_DOMINF_dying;
     flags |= d->paused_by_tools ? XEN_DOMINF_paused : 0;
     flags |= d->debugging ? XEN_DOMINF_debugged : 0;

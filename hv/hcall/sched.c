@@ -16,6 +16,8 @@ static long op_yield(struct hcall *h)
 
 static long op_block(struct hcall *h)
 {
+    // An interrupt is seen by sched_block itself; wake-ups of earlier waits do not count.
+    sched_expect(h->vcpu);
     sched_block(h->vcpu);
     return 0;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Formatted text without a C library: %s %c %d %i %u %x %X %p %% with -, 0, width, precision for
-// %s,
-// * for both, and the length modifiers hh, h, l, ll, z. Stateless.
+// Formatted text without a C library: %s %c %d %i %u %x %X %p %% with -, 0, width, a precision
+// for %s, * for both, and the length modifiers hh, h, l, ll, z. Stateless.
 #ifndef LIB_PRINTF_H
 #define LIB_PRINTF_H
 

@@ -21,7 +21,8 @@ void up_hypercall(struct arch_vcpu *a);
 void up_firmware_call(struct arch_vcpu *a);
 // A guest access of size 1, 2, 4 or 8 bytes to an address where no memory is mapped.
 // Returns true and the value read (or takes the one written), false when no device is there.
-bool up_mmio(struct arch_vcpu *a, gpa_t addr, unsigned size, bool write, uint64_t *value) MUST_CHECK;
+bool up_mmio(struct arch_vcpu *a, gpa_t addr, unsigned size, bool write,
+             uint64_t *value) MUST_CHECK;
 // A guest fault without a decodable access, or one whose entry may be good by now. Returns true
 // when the access is to be tried again, false when nothing is mapped there.
 bool up_fault(struct arch_vcpu *a, gpa_t addr, bool write) MUST_CHECK;
@@ -37,7 +38,7 @@ void up_yield(struct arch_vcpu *a);
 void up_odd_access(struct arch_vcpu *a, const char *what, uint64_t detail);
 
 // Interrupts, on the pcpu that took them.
-void up_irq(unsigned irq);         // a shared interrupt that belongs to a domain; active, priority dropped
+void up_irq(unsigned irq);         // a domain's shared interrupt; active, priority dropped
 void up_timer(void);               // this pcpu's hypervisor timer
 void up_guest_timer(void);         // the virtual timer of the loaded vcpu fired and has been masked
 void up_console_input(char c);     // a character came in

@@ -35,7 +35,7 @@ int arch_vcpu_set_context(struct arch_vcpu *a, const struct vcpu_guest_context *
 //   uint64_t arch_reg(const struct arch_vcpu *a, unsigned n)            general register 0..30
 //   void arch_set_reg(struct arch_vcpu *a, unsigned n, uint64_t value)
 //   uint64_t arch_pc(const struct arch_vcpu *a)
-//   void arch_retry(struct arch_vcpu *a)      the trapping hypercall instruction will be executed again
+//   void arch_retry(struct arch_vcpu *a)      the trapping hypercall is executed again
 //   bool arch_irq_enabled(const struct arch_vcpu *a)   the guest has interrupts unmasked
 
 // Makes the guest take an external abort for its access, or an undefined-instruction exception.

@@ -19,7 +19,7 @@
 #define SPSR_KEEP32 0xfe0fffffull
 
 _Static_assert(offsetof(struct vcpu_guest_core_regs, x0) == 0, "arch-arm.h vcpu_guest_core_regs");
-_Static_assert(offsetof(struct vcpu_guest_core_regs, x30) == 30 * 8,
+_Static_assert(offsetof(struct vcpu_guest_core_regs, x30) == 30 * 8ul,
                "arch-arm.h vcpu_guest_core_regs");
 
 void arch_vcpu_get_context(const struct arch_vcpu *a, struct vcpu_guest_context *c)

@@ -108,6 +108,7 @@ static void wait_seconds(uint64_t seconds)
 {
     uint64_t end = sysreg_read(cntpct_el0) + seconds * sysreg_read(cntfrq_el0);
 
+    // NOLINTNEXTLINE(bugprone-infinite-loop): the counter counts by itself
     while (sysreg_read(cntpct_el0) < end) {
         arch_cpu_relax();
     }
