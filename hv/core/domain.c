@@ -41,6 +41,7 @@ int domain_create(struct fief *f, const struct domain_config *c, struct domain *
     d->counter_offset = time_counter();
     d->weight = SCHED_WEIGHT_DEFAULT;
     list_init(&d->dying_link);
+    cap_init(d);
     err = life_make(d, c);
     *out = err == 0 ? d : NULL;
     return err;

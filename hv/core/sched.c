@@ -22,8 +22,11 @@
 #define CREDIT_NS 5000000ull // who has waited is put at most so far before the others
 #define STEAL_LOOK 16u       // how many vcpus of a queue a thief looks at
 
+#define NS_PER_US 1000ull
+
 #define FROM(state) (1u << (state))
 
+static _Atomic uint32_t rate_limit_us;
 static _Atomic uint32_t idle_pcpus; // bit: nobody is chosen to run there, nobody is on the way
 
 static uint32_t online_pcpus(void)
@@ -48,10 +51,16 @@ static bool is_claimed(const struct vcpu *v)
     return atomic_load_explicit(&v->sched.loaded, memory_order_acquire);
 }
 
+static bool is_used_up(const struct vcpu *v)
+{
+    return atomic_load_explicit(&v->domain->cap.used_up, memory_order_acquire);
+}
+
 static bool is_paused(const struct vcpu *v)
 {
     return atomic_load_explicit(&v->pause_count, memory_order_acquire) != 0 ||
            atomic_load_explicit(&v->domain->pause_count, memory_order_acquire) != 0 ||
+           is_used_up(v) ||
            !domain_alive(v->domain);
 }
 
@@ -450,8 +459,23 @@ void sched_timer(void)
     }
 }
 
+void sched_set_rate_limit(uint32_t us)
+{
+    atomic_store_explicit(&rate_limit_us, us, memory_order_relaxed);
+}
+
+uint32_t sched_rate_limit(void)
+{
+    return atomic_load_explicit(&rate_limit_us, memory_order_relaxed);
+}
+
+static uint64_t limited_until(const struct pcpu *p)
+{
+    return p->turn_begun + sched_rate_limit() * NS_PER_US;
+}
+
 // Whether the one who runs goes on, with others waiting.
-static bool goes_on(struct pcpu *p, struct vcpu *v)
+static bool goes_on(struct pcpu *p, struct vcpu *v, uint64_t now)
 {
     struct vcpu *head = queue_head(p);
     uint64_t advantage = p->turn_over ? 0 : GRAIN_NS;
@@ -463,18 +487,27 @@ static bool goes_on(struct pcpu *p, struct vcpu *v)
         v->sched.virtual_time = MAX(v->sched.virtual_time, head->sched.virtual_time + 1);
         return false;
     }
-    return v->sched.virtual_time <= head->sched.virtual_time + advantage;
+    if (v->sched.virtual_time <= head->sched.virtual_time + advantage) {
+        return true;
+    }
+    p->rate_limited = now < limited_until(p);
+    return p->rate_limited;
 }
 
 // What becomes of the vcpu that has been running. True: it stays.
 static bool keep_running(struct pcpu *p, struct vcpu *v, uint64_t now)
 {
+    struct domain *d = v->domain;
+
     v->sched.virtual_time = virtual_now(v, now);
+    if (d->cap.percent != 0 && now > v->sched.started) {
+        cap_charge(d, now - v->sched.started, now);
+    }
     v->sched.started = now;
     if (state_of(v) == SCHED_RUNNING) {
         if (is_paused(v) || !may_run_on(v, p)) {
             set_state(v, SCHED_PAUSED);
-        } else if (goes_on(p, v)) {
+        } else if (goes_on(p, v, now)) {
             return true;
         } else {
             enqueue(p, v);
@@ -484,9 +517,22 @@ static bool keep_running(struct pcpu *p, struct vcpu *v, uint64_t now)
     return false;
 }
 
-static void take_next(struct pcpu *p, uint64_t now)
+// The first who may run; those whose domain has used its time up leave the queue.
+static struct vcpu *next_in_queue(struct pcpu *p)
 {
     struct vcpu *v = queue_head(p);
+
+    while (v && is_used_up(v)) {
+        dequeue(p, v);
+        set_state(v, SCHED_PAUSED);
+        v = queue_head(p);
+    }
+    return v;
+}
+
+static void take_next(struct pcpu *p, uint64_t now)
+{
+    struct vcpu *v = next_in_queue(p);
 
     if (!v) {
         mark_idle(p);
@@ -496,12 +542,32 @@ static void take_next(struct pcpu *p, uint64_t now)
     dequeue(p, v);
     atomic_store_explicit(&v->sched.loaded, true, memory_order_relaxed);
     v->sched.started = now;
+    p->turn_begun = now;
     p->running = v;
     set_state(v, SCHED_RUNNING);
     if (!may_run_on(v, p)) {
         // Woken here, where it was loaded, after its affinity changed: it is put away at once.
         atomic_store_explicit(&p->kicked, true, memory_order_relaxed);
     }
+}
+
+// When the turn of the one who runs ends, if it had ended at end until now.
+static uint64_t turn_end(struct pcpu *p, uint64_t end, uint64_t now)
+{
+    struct vcpu *v = p->running;
+
+    if (!v) {
+        return UINT64_MAX;
+    }
+    if (list_empty(&p->run_queue)) {
+        end = UINT64_MAX;
+    } else if (end == UINT64_MAX) {
+        end = now + SLICE_NS;
+    }
+    if (p->rate_limited) {
+        end = MIN(end, limited_until(p));
+    }
+    return v->domain->cap.percent ? MIN(end, now + cap_turn(v->domain)) : end;
 }
 
 // Settles who runs on this pcpu, and how long.
@@ -517,14 +583,11 @@ static struct vcpu *settle(struct pcpu *p)
         take_next(p, now);
         slice_end = UINT64_MAX;
     }
+    v = p->running;
+    slice_end = turn_end(p, slice_end, now);
     p->yielded = false;
     p->turn_over = false;
-    v = p->running;
-    if (!v || list_empty(&p->run_queue)) {
-        slice_end = UINT64_MAX;
-    } else if (slice_end == UINT64_MAX) {
-        slice_end = now + SLICE_NS;
-    }
+    p->rate_limited = false;
     spin_unlock(&p->run_lock);
     if (slice_end != p->slice_end) {
         timer_set_slice(slice_end);
