@@ -91,8 +91,8 @@ static void enable_private(struct vcpu *v, unsigned irq)
     uint64_t one = VGIC_CTLR_ENABLE_GRP1;
     uint64_t bit = 1ull << irq;
 
-    assert_true(up_mmio(&v->arch, d->vgic.gicd, 4, true, &one));
-    assert_true(up_mmio(&v->arch, (gpa_t){frame.n + 0x100}, 4, true, &bit));
+    assert_true(up_mmio(&v->arch, d->vgic.gicd, 4, ACCESS_WRITE, &one));
+    assert_true(up_mmio(&v->arch, (gpa_t){frame.n + 0x100}, 4, ACCESS_WRITE, &bit));
 }
 
 static void two_share_a_pcpu(void **state)
@@ -335,6 +335,51 @@ static void idle_pcpu_takes_from_others(void **state)
     assert_ptr_not_equal(pcpus[0].running, pcpus[1].running);
 }
 
+static void woken_together_they_spread(void **state)
+{
+    struct vcpu *first, *fifth;
+
+    (void)state;
+    boot(4, 5);
+    first = guest->vcpu[0];
+    fifth = guest->vcpu[4];
+    domain_pause(guest);
+    for (unsigned cpu = 0; cpu < 4; cpu++) {
+        (void)bed_turn(cpu);
+    }
+    assert_int_equal(cpu_of(first), cpu_of(fifth));
+    for (unsigned i = 1; i < 4; i++) {
+        guest->vcpu[i]->pause_count++;
+    }
+    // The first one's pcpu has not come to look yet when the fifth is placed.
+    sim_set_cpu(0);
+    domain_unpause(guest);
+    assert_int_not_equal(cpu_of(first), cpu_of(fifth));
+    assert_true(bed_turn(cpu_of(first)));
+    assert_true(bed_turn(cpu_of(fifth)));
+    assert_ptr_equal(pcpus[cpu_of(first)].running, first);
+    assert_ptr_equal(pcpus[cpu_of(fifth)].running, fifth);
+}
+
+// Between the change of its affinity and the pcpu's being told.
+static void woken_where_it_may_not_run(void **state)
+{
+    struct vcpu *v;
+
+    (void)state;
+    boot(2, 1);
+    v = guest->vcpu[0];
+    (void)bed_turn(0);
+    (void)bed_turn(1);
+    assert_int_equal(cpu_of(v), 1);
+    assert_int_equal(sim_try(block_in, v), SIM_IDLE);
+    v->sched.hard_affinity = 1;
+    sim_set_cpu(0);
+    sched_wake(v);
+    assert_false(bed_turn(1));
+    assert_int_equal(cpu_of(v), 0);
+}
+
 static void affinity(void **state)
 {
     struct vcpu *v;
@@ -550,6 +595,8 @@ int main(void)
         cmocka_unit_test(pause_stops_and_saves),
         cmocka_unit_test(paused_while_waiting),
         cmocka_unit_test(idle_pcpu_takes_from_others),
+        cmocka_unit_test(woken_together_they_spread),
+        cmocka_unit_test(woken_where_it_may_not_run),
         cmocka_unit_test(affinity),
         cmocka_unit_test(dying_never_runs),
         cmocka_unit_test(off_and_on),
