@@ -89,6 +89,7 @@ static unsigned largest_order(mfn_t m, uint32_t count)
 void pool_add(struct pool *pool, mfn_t m, uint32_t count)
 {
     pool_lock(pool);
+    frame_found(count);
     while (count > 0) {
         unsigned order = largest_order(m, count);
 
@@ -103,6 +104,7 @@ void pool_add(struct pool *pool, mfn_t m, uint32_t count)
 void account_enter(struct account *a, enum frame_class c, mfn_t m, uint32_t count)
 {
     pool_lock(a->pool);
+    frame_found(count);
     while (count > 0) {
         unsigned order = largest_order(m, count);
 

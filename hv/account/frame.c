@@ -4,6 +4,7 @@
 // where it is.
 #include "account/frame.h"
 
+#include "account/runs.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
 #include "lib/string.h"
@@ -12,6 +13,7 @@ static struct {
     struct frame *entry;
     uint32_t base;
     uint32_t count;
+    uint32_t ram;
 } table;
 
 static const char *const class_names[FC_COUNT] = {
@@ -37,6 +39,17 @@ void frame_table_init(struct frame *entries, mfn_t base, uint32_t count)
     table.entry = entries;
     table.base = base.n;
     table.count = count;
+    table.ram = 0;
+}
+
+void frame_found(uint32_t count)
+{
+    table.ram += count;
+}
+
+uint32_t frame_ram_count(void)
+{
+    return table.ram;
 }
 
 mfn_t frame_table_base(void)

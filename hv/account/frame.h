@@ -61,6 +61,8 @@ void frame_table_init(struct frame *entries, mfn_t base, uint32_t count);
 // First frame that the table covers, and how many.
 mfn_t frame_table_base(void);
 uint32_t frame_table_count(void);
+// How many of them are RAM that somebody owns; the rest are holes.
+uint32_t frame_ram_count(void);
 
 // True for a frame of RAM that has an owner.
 bool frame_exists(mfn_t m);

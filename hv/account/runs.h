@@ -6,6 +6,8 @@
 
 #include "account/account.h"
 
+// So many frames of RAM have got their first owner.
+void frame_found(uint32_t count);
 // The account's name in the frame table.
 uint32_t account_id(const struct account *a);
 // Writes a first frame's class, order and head mark (keeping the frame's own counts).

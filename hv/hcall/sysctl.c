@@ -61,7 +61,7 @@ static long phys_info(struct hcall *h)
     a->cpu_khz = (uint32_t)(time_frequency() / 1000);
     a->capabilities =
         XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_gnttab_v1;
-    a->total_pages = frame_table_count();
+    a->total_pages = frame_ram_count();
     a->free_pages = pool_available(&h->caller->fief->pool);
     a->max_mfn = frame_table_base().n + frame_table_count() - 1;
     return 0;
@@ -173,7 +173,7 @@ static long numa_info(struct hcall *h)
 {
     struct xen_sysctl_numainfo *a = &h->in.sysctl.u.numainfo;
     struct xen_sysctl_meminfo memory = {
-        .memsize = (uint64_t)frame_table_count() << PAGE_SHIFT,
+        .memsize = (uint64_t)frame_ram_count() << PAGE_SHIFT,
         .memfree = pool_available(&h->caller->fief->pool) << PAGE_SHIFT,
     };
     uint32_t distance = LOCAL_DISTANCE;
@@ -211,7 +211,16 @@ static long cpu_pool(struct hcall *h)
     return cpumap_write(h, &a->cpumap, cpumap_online());
 }
 
-// The only parameter of credit2 is the least time between two switches; Fief's scheduler has none.
+static long rate_limit_put(uint32_t us)
+{
+    if (us != 0 && (us < XEN_SYSCTL_SCHED_RATELIMIT_MIN || us > XEN_SYSCTL_SCHED_RATELIMIT_MAX)) {
+        return -E_INVAL;
+    }
+    sched_set_rate_limit(us);
+    return 0;
+}
+
+// The only parameter of credit2 is the least time between two switches, within Xen's bounds.
 static long scheduler_op(struct hcall *h)
 {
     struct xen_sysctl_scheduler_op *a = &h->in.sysctl.u.scheduler_op;
@@ -223,12 +232,12 @@ static long scheduler_op(struct hcall *h)
         return -E_INVAL;
     }
     if (a->cmd == XEN_SYSCTL_SCHEDOP_putinfo) {
-        return a->u.sched_credit2.ratelimit_us ? -E_OPNOTSUPP : 0;
+        return rate_limit_put(a->u.sched_credit2.ratelimit_us);
     }
     if (a->cmd != XEN_SYSCTL_SCHEDOP_getinfo) {
         return -E_INVAL;
     }
-    a->u.sched_credit2.ratelimit_us = 0;
+    a->u.sched_credit2.ratelimit_us = sched_rate_limit();
     return 0;
 }
 

@@ -62,6 +62,25 @@ static void test_audit_finds(void **state)
     check_all_back("what the audit finds");
 }
 
+static uint32_t frames_with_owner(void)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < frame_table_count(); i++) {
+        n += frame_exists(mfn_add(frame_table_base(), i)) ? 1 : 0;
+    }
+    return n;
+}
+
+// Holes between banks are in the table, but they are no RAM.
+static void test_counts_ram(void **state)
+{
+    (void)state;
+    boot(1);
+    assert_int_equal(frame_ram_count(), frames_with_owner());
+    check_all_back("counting");
+}
+
 static void test_holds_any_number(void **state)
 {
     static const uint32_t numbers[] = {0, 1, SIM_MFN_BASE - 1, UINT32_MAX};
@@ -89,6 +108,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_audit_finds),
+        cmocka_unit_test(test_counts_ram),
         cmocka_unit_test(test_holds_any_number),
     };
 
