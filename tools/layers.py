@@ -146,7 +146,7 @@ class Checker:
 
     def check_parameters(self, path, text):
         code = csource.without_directives(csource.blank(text))
-        for match in re.finditer(r'\(([^(){};]*)\)\s*(?:__attribute__[^;{]*)?[;{]', code):
+        for match in re.finditer(r'\(([^(){};]*)\)\s*(?:MUST_CHECK|__attribute__[^;{]*)?\s*[;{]', code):
             if BOOL_PARAMETER.search('(' + match.group(1) + ')'):
                 line = code.count('\n', 0, match.start()) + 1
                 self.error(path, line, 'boolean parameter in a public function; use an enum')

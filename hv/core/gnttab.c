@@ -93,7 +93,8 @@ static struct gnttab_use *use_of(struct domain *d, uint32_t ref)
 
 // Marks the entry as in use for reading, or writing too, if it grants that to the domain that the
 // granter knows by number. The gnttab lock is held. Returns GNTST_*.
-static int entry_acquire(struct domain *granter, uint32_t ref, uint16_t number, bool write)
+static int entry_acquire(struct domain *granter, uint32_t ref, uint16_t number,
+                         enum access access)
 {
     grant_entry_v1_t *e = entry_of(granter, ref);
     struct gnttab_use *use = use_of(granter, ref);
@@ -115,26 +116,26 @@ static int entry_acquire(struct domain *granter, uint32_t ref, uint16_t number, 
         if ((flags & GTF_type_mask) != GTF_permit_access || (old >> 16) != number) {
             return GNTST_bad_gntref;
         }
-        if (write && (flags & GTF_readonly)) {
+        if (access == ACCESS_WRITE && (flags & GTF_readonly)) {
             return GNTST_general_error;
         }
-        new = old | GTF_reading | (write ? GTF_writing : 0u);
+        new = old | GTF_reading | (access == ACCESS_WRITE ? GTF_writing : 0u);
     } while (!__atomic_compare_exchange_n(word, &old, new, true, __ATOMIC_ACQ_REL,
                                           __ATOMIC_RELAXED));
     use->readers++;
-    use->writers = (uint16_t)(use->writers + (write ? 1 : 0));
+    use->writers = (uint16_t)(use->writers + (access == ACCESS_WRITE ? 1 : 0));
     return GNTST_okay;
 }
 
-static void entry_release(struct domain *granter, uint32_t ref, bool write)
+static void entry_release(struct domain *granter, uint32_t ref, enum access access)
 {
     grant_entry_v1_t *e = entry_of(granter, ref);
     struct gnttab_use *use = use_of(granter, ref);
     uint16_t clear = 0;
 
-    invariant(use->readers > 0 && (!write || use->writers > 0));
+    invariant(use->readers > 0 && (access == ACCESS_READ || use->writers > 0));
     use->readers--;
-    if (write && --use->writers == 0) {
+    if (access == ACCESS_WRITE && --use->writers == 0) {
         clear |= GTF_writing;
     }
     if (use->readers == 0) {
@@ -158,18 +159,19 @@ static int granted_frame(struct domain *granter, uint32_t ref, mfn_t *out)
     return GNTST_okay;
 }
 
-int gnttab_acquire(struct domain *granter, struct domain *by, uint32_t ref, bool write, mfn_t *out)
+int gnttab_acquire(struct domain *granter, struct domain *by, uint32_t ref, enum access access,
+                   mfn_t *out)
 {
     uint16_t number = fief_number(granter, by);
     int st = GNTST_bad_gntref;
 
     spin_lock(&granter->gnttab.lock);
     if (ref < granter->gnttab.frames * GNTTAB_REFS_PER_FRAME && number != DOMID_INVALID) {
-        st = entry_acquire(granter, ref, number, write);
+        st = entry_acquire(granter, ref, number, access);
         if (st == GNTST_okay) {
             st = granted_frame(granter, ref, out);
             if (st != GNTST_okay) {
-                entry_release(granter, ref, write);
+                entry_release(granter, ref, access);
             }
         }
     }
@@ -177,38 +179,40 @@ int gnttab_acquire(struct domain *granter, struct domain *by, uint32_t ref, bool
     return st;
 }
 
-void gnttab_release_ref(struct domain *granter, uint32_t ref, bool write)
+void gnttab_release_ref(struct domain *granter, uint32_t ref, enum access access)
 {
     spin_lock(&granter->gnttab.lock);
-    entry_release(granter, ref, write);
+    entry_release(granter, ref, access);
     spin_unlock(&granter->gnttab.lock);
 }
 
 void gnttab_release(struct mapping *m)
 {
     if (!(m->flags & MAPPING_ORPHAN) && m->kind == MAPPING_LEND) {
-        gnttab_release_ref(m->owner, m->ref, !(m->flags & MAPPING_READ_ONLY));
+        gnttab_release_ref(m->owner, m->ref,
+                           (m->flags & MAPPING_READ_ONLY) ? ACCESS_READ : ACCESS_WRITE);
     }
 }
 
 // With page table, record and promise ready: takes the grant, and enters it.
 static int enter_lend(struct domain *mapper, struct gnttab_map_args *a, struct mapping *m)
 {
-    bool write = !(a->flags & GNTMAP_readonly);
+    enum access access = (a->flags & GNTMAP_readonly) ? ACCESS_READ : ACCESS_WRITE;
     gfn_t g = gfn(a->gpa >> PAGE_SHIFT);
     mfn_t frame;
-    int st = gnttab_acquire(a->granter, mapper, a->ref, write, &frame);
+    int st = gnttab_acquire(a->granter, mapper, a->ref, access, &frame);
 
     if (st != GNTST_okay) {
         return st;
     }
     if (mapping_link(m, a->granter, frame, g) != 0) {
-        gnttab_release_ref(a->granter, a->ref, write);
+        gnttab_release_ref(a->granter, a->ref, access);
         return GNTST_no_device_space;
     }
     m->ref = a->ref;
-    m->flags |= MAPPING_PROMISED | (write ? 0 : MAPPING_READ_ONLY);
-    p2m_put(&mapper->p2m, g, frame, P2M_LEND, write ? P2M_RW : P2M_READ);
+    m->flags |= MAPPING_PROMISED | (access == ACCESS_WRITE ? 0 : MAPPING_READ_ONLY);
+    p2m_put(&mapper->p2m, g, frame, P2M_LEND,
+            access == ACCESS_WRITE ? P2M_RW : P2M_READ);
     a->handle = m->handle;
     // Only a direct-mapped domain may know where in the machine the frame lies (rule 6).
     a->bus_addr = mapper->p2m.direct ? paddr_of_mfn(frame).n : a->gpa & ~(PAGE_SIZE - 1);

@@ -14,7 +14,7 @@ struct pinned {
     struct domain *granter; // null: not by reference
     uint32_t ref;
     mfn_t frame;
-    bool write;
+    enum access access;
 };
 
 static int pin_locked(struct domain *caller, const struct gnttab_copy_end *e, struct pinned *p)
@@ -26,7 +26,7 @@ static int pin_locked(struct domain *caller, const struct gnttab_copy_end *e, st
         return GNTST_bad_domain;
     }
     if (e->by_ref) {
-        st = gnttab_acquire(e->domain, caller, e->ref, p->write, &p->frame);
+        st = gnttab_acquire(e->domain, caller, e->ref, p->access, &p->frame);
         if (st != GNTST_okay) {
             return st;
         }
@@ -41,7 +41,7 @@ static int pin_locked(struct domain *caller, const struct gnttab_copy_end *e, st
     }
     if (frame_use_add(p->frame, FRAME_PIN) != 0) {
         if (p->granter != NULL) {
-            gnttab_release_ref(p->granter, p->ref, p->write);
+            gnttab_release_ref(p->granter, p->ref, p->access);
         }
         return GNTST_eagain;
     }
@@ -62,15 +62,15 @@ static void unpin(struct pinned *p)
 {
     frame_use_drop(p->frame, FRAME_PIN);
     if (p->granter != NULL) {
-        gnttab_release_ref(p->granter, p->ref, p->write);
+        gnttab_release_ref(p->granter, p->ref, p->access);
     }
 }
 
 int gnttab_copy(struct domain *caller, const struct gnttab_copy_end *from,
                 const struct gnttab_copy_end *to, uint16_t length)
 {
-    struct pinned src = {.write = false};
-    struct pinned dst = {.write = true};
+    struct pinned src = {.access = ACCESS_READ};
+    struct pinned dst = {.access = ACCESS_WRITE};
     int st;
 
     if ((uint32_t)from->offset + length > PAGE_SIZE || (uint32_t)to->offset + length > PAGE_SIZE) {

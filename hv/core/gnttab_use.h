@@ -7,7 +7,8 @@
 #include "core/gnttab.h"
 
 // Marks the entry as used by a domain and gives the frame behind it. Returns GNTST_*.
-int gnttab_acquire(struct domain *granter, struct domain *by, uint32_t ref, bool write, mfn_t *out) MUST_CHECK;
-void gnttab_release_ref(struct domain *granter, uint32_t ref, bool write);
+int gnttab_acquire(struct domain *granter, struct domain *by, uint32_t ref, enum access access,
+                   mfn_t *out) MUST_CHECK;
+void gnttab_release_ref(struct domain *granter, uint32_t ref, enum access access);
 
 #endif

@@ -328,13 +328,13 @@ struct p2m_entry p2m_take_block(struct p2m *p, gfn_t g)
     return e;
 }
 
-void *p2m_access_ptr(struct p2m *p, gpa_t a, bool write)
+void *p2m_access_ptr(struct p2m *p, gpa_t a, enum access access)
 {
     struct p2m_entry e = p2m_lookup(p, gfn_of_gpa(a));
     bool ok;
 
     // Output goes to the domain's own memory only; a view or a lend may be taken away under it.
-    if (write) {
+    if (access == ACCESS_WRITE) {
         ok = e.type == P2M_RAM && (e.access & P2M_WRITE);
     } else {
         ok = e.type != P2M_NONE && e.type != P2M_DEVICE;

@@ -71,7 +71,7 @@ void p2m_flush(struct p2m *p);
 
 // Under the lock: the hypervisor's address of a byte of the domain's memory, or null. RAM that can
 // be written (or read) by the domain only; for writing, only frames of its own account.
-void *p2m_access_ptr(struct p2m *p, gpa_t a, bool write);
+void *p2m_access_ptr(struct p2m *p, gpa_t a, enum access access);
 
 // Maps device registers; boot only.
 int p2m_map_device(struct p2m *p, gfn_t g, uint64_t pfn, uint64_t count) MUST_CHECK;

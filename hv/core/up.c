@@ -64,22 +64,23 @@ struct arch_vcpu *up_leave(void)
     return &v->arch;
 }
 
-bool up_mmio(struct arch_vcpu *a, gpa_t addr, unsigned size, bool write, uint64_t *value)
+bool up_mmio(struct arch_vcpu *a, gpa_t addr, unsigned size, enum access access,
+             uint64_t *value)
 {
     struct vcpu *v = vcpu_of_arch(a);
     struct vgic_effects e;
     bool known;
 
     vgic_effects_init(&e);
-    known = vgic_mmio(&v->domain->vgic, v->id, addr, size, write, value, &e);
+    known = vgic_mmio(&v->domain->vgic, v->id, addr, size, access, value, &e);
     domain_irq_effects(v->domain, &e);
     return known;
 }
 
-bool up_fault(struct arch_vcpu *a, gpa_t addr, bool write)
+bool up_fault(struct arch_vcpu *a, gpa_t addr, enum access access)
 {
     struct p2m *p = &vcpu_of_arch(a)->domain->p2m;
-    unsigned wanted = write ? P2M_WRITE : P2M_READ;
+    unsigned wanted = access == ACCESS_WRITE ? P2M_WRITE : P2M_READ;
     struct p2m_entry e;
 
     // Under the lock no entry is broken: what is missing now is really missing.

@@ -50,7 +50,7 @@ void vcpu_timers_stop(struct vcpu *v)
     timer_stop(&v->single_shot);
 }
 
-bool up_physical_timer(struct arch_vcpu *a, unsigned reg, bool write, uint64_t *value)
+bool up_physical_timer(struct arch_vcpu *a, unsigned reg, enum access access, uint64_t *value)
 {
     struct vcpu *v = vcpu_of_arch(a);
     // The guest reads the machine's counter as it is.
@@ -60,7 +60,7 @@ bool up_physical_timer(struct arch_vcpu *a, unsigned reg, bool write, uint64_t *
     if (reg >= VTIMER_REGS) {
         return false;
     }
-    if (!write) {
+    if (access == ACCESS_READ) {
         *value = vtimer_read(&v->physical_timer, (enum vtimer_reg)reg, now);
         return true;
     }

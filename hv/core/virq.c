@@ -39,13 +39,13 @@ static void phys_route(unsigned irq, unsigned cpu)
 static void phys_edge(unsigned irq, unsigned cpu)
 {
     (void)cpu;
-    irqchip_set_edge(irq, true);
+    irqchip_set_trigger(irq, IRQ_EDGE);
 }
 
 static void phys_level(unsigned irq, unsigned cpu)
 {
     (void)cpu;
-    irqchip_set_edge(irq, false);
+    irqchip_set_trigger(irq, IRQ_LEVEL);
 }
 
 static void phys_deactivate(unsigned irq, unsigned cpu)

@@ -23,7 +23,6 @@
 #define GICD_IGROUPR 0x80u
 #define GICD_ISENABLER 0x100u
 #define GICD_ICENABLER 0x180u
-#define GICD_ISPENDR 0x200u
 #define GICD_ICPENDR 0x280u
 #define GICD_ICACTIVER 0x380u
 #define GICD_IPRIORITYR 0x400u
@@ -122,7 +121,7 @@ void irqchip_disable(unsigned irq)
     gic_wait(gicd + GICD_CTLR, CTLR_RWP, "the distributor");
 }
 
-void irqchip_set_edge(unsigned irq, bool edge)
+void irqchip_set_trigger(unsigned irq, enum irq_trigger trigger)
 {
     uint64_t word = gicd + GICD_ICFGR + irq / 16 * 4ul;
     uint32_t bit = 2u << (irq % 16 * 2);
@@ -130,7 +129,7 @@ void irqchip_set_edge(unsigned irq, bool edge)
 
     spin_lock(&gic_lock);
     value = mmio_read32(word);
-    mmio_write32(word, edge ? value | bit : value & ~bit);
+    mmio_write32(word, trigger == IRQ_EDGE ? value | bit : value & ~bit);
     spin_unlock(&gic_lock);
 }
 
@@ -142,11 +141,6 @@ void irqchip_set_priority(unsigned irq, uint8_t priority)
 void irqchip_deactivate(unsigned irq)
 {
     mmio_write32(gic_word(GICD_ICACTIVER, irq), gic_bit(irq));
-}
-
-void irqchip_set_pending(unsigned irq, bool pending)
-{
-    mmio_write32(gic_word(pending ? GICD_ISPENDR : GICD_ICPENDR, irq), gic_bit(irq));
 }
 
 static void gicd_init(void)

@@ -8,19 +8,16 @@
 #include "lib/string.h"
 #include "port/mem.h"
 
-enum guest_access { ACCESS_READ, ACCESS_WRITE };
-
 // The hypervisor's address of a byte of the caller's, good while the p2m lock is held; null: a
 // fault.
-static uint8_t *guest_find(struct hcall *h, guest_ptr_t p, enum guest_access access)
+static uint8_t *guest_find(struct hcall *h, guest_ptr_t p, enum access access)
 {
-    bool write = access == ACCESS_WRITE;
     gpa_t gpa;
 
-    if (guest_walk(&h->vcpu->arch, (gva_t){p.n}, write, &gpa)) {
+    if (guest_walk(&h->vcpu->arch, (gva_t){p.n}, access, &gpa)) {
         return NULL;
     }
-    return p2m_access_ptr(&h->caller->p2m, gpa, write);
+    return p2m_access_ptr(&h->caller->p2m, gpa, access);
 }
 
 // How many of n bytes from p on lie in its page.

@@ -20,7 +20,7 @@ static int page_of(struct hcall *h, uint64_t address, gfn_t *out)
     int rc;
 
     spin_lock(&h->caller->p2m.lock);
-    rc = guest_walk(&h->vcpu->arch, (gva_t){address}, true, &at);
+    rc = guest_walk(&h->vcpu->arch, (gva_t){address}, ACCESS_WRITE, &at);
     spin_unlock(&h->caller->p2m.lock);
     if (rc == 0) {
         *out = gfn_of_gpa(at);

@@ -55,6 +55,9 @@ static inline mfn_t mfn_of_paddr(paddr_t a)
     return (mfn_t){(uint32_t)(a.n >> PAGE_SHIFT)};
 }
 
+// What is done to memory or to a register; two values, so that `== ACCESS_WRITE` is enough to ask.
+enum access { ACCESS_READ, ACCESS_WRITE };
+
 #define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))

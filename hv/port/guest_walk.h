@@ -9,6 +9,6 @@
 // Translates va for the vcpu that is loaded on this pcpu, as its kernel would access it. The caller
 // holds the domain's p2m lock, so that no second-stage entry is broken meanwhile. Returns 0 and the
 // guest-physical address, or -E_FAULT.
-int guest_walk(struct arch_vcpu *a, gva_t va, bool write, gpa_t *out) MUST_CHECK;
+int guest_walk(struct arch_vcpu *a, gva_t va, enum access access, gpa_t *out) MUST_CHECK;
 
 #endif

@@ -26,6 +26,8 @@ struct virq_slots {
     struct virq_slot slot[VIRQ_SLOTS_MAX];
 };
 
+enum irq_trigger { IRQ_LEVEL, IRQ_EDGE };
+
 // How many slots the hardware has (at most VIRQ_SLOTS_MAX); how many interrupt lines (multiple of
 // 32, up to 1020).
 unsigned irqchip_slots(void);
@@ -37,10 +39,8 @@ void irqchip_save_slots(struct virq_slots *s);
 void irqchip_enable(unsigned irq, unsigned cpu);
 void irqchip_disable(unsigned irq);
 void irqchip_route(unsigned irq, unsigned cpu);
-void irqchip_set_edge(unsigned irq, bool edge);
+void irqchip_set_trigger(unsigned irq, enum irq_trigger trigger);
 void irqchip_set_priority(unsigned irq, uint8_t priority);
 void irqchip_deactivate(unsigned irq);
-// Software-pending state of a physical interrupt (GICD_ISPENDR/ICPENDR).
-void irqchip_set_pending(unsigned irq, bool pending);
 
 #endif

@@ -21,16 +21,17 @@ void up_hypercall(struct arch_vcpu *a);
 void up_firmware_call(struct arch_vcpu *a);
 // A guest access of size 1, 2, 4 or 8 bytes to an address where no memory is mapped.
 // Returns true and the value read (or takes the one written), false when no device is there.
-bool up_mmio(struct arch_vcpu *a, gpa_t addr, unsigned size, bool write,
+bool up_mmio(struct arch_vcpu *a, gpa_t addr, unsigned size, enum access access,
              uint64_t *value) MUST_CHECK;
 // A guest fault without a decodable access, or one whose entry may be good by now. Returns true
 // when the access is to be tried again, false when nothing is mapped there.
-bool up_fault(struct arch_vcpu *a, gpa_t addr, bool write) MUST_CHECK;
+bool up_fault(struct arch_vcpu *a, gpa_t addr, enum access access) MUST_CHECK;
 // Virtual interrupt controller registers that trap: software-generated interrupts (arm64: the value
 // written to ICC_SGI1R_EL1).
 void up_send_sgi(struct arch_vcpu *a, uint64_t value);
 // The guest's emulated physical timer (arm64: CNTP_CTL/CVAL/TVAL). reg: 0 ctl, 1 cval, 2 tval.
-bool up_physical_timer(struct arch_vcpu *a, unsigned reg, bool write, uint64_t *value) MUST_CHECK;
+bool up_physical_timer(struct arch_vcpu *a, unsigned reg, enum access access,
+                       uint64_t *value) MUST_CHECK;
 // The guest waits for an interrupt, or gives its time slice away.
 void up_wait(struct arch_vcpu *a);
 void up_yield(struct arch_vcpu *a);

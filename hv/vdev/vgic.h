@@ -132,7 +132,7 @@ void vgic_cpu_init(struct vgic *v, struct vgic_cpu *c, unsigned id);
 
 // A guest's access by vcpu to addr; value is read or filled. False: the address is not the GIC's.
 // Sizes that a register does not support read as zero and are ignored when written.
-bool vgic_mmio(struct vgic *v, unsigned vcpu, gpa_t addr, unsigned size, bool write,
+bool vgic_mmio(struct vgic *v, unsigned vcpu, gpa_t addr, unsigned size, enum access access,
                uint64_t *value, struct vgic_effects *e) MUST_CHECK;
 
 // Makes a line pending, as an edge does. irq < 32: of vcpu; else vcpu is not looked at. For a line

@@ -236,12 +236,13 @@ static void frame_access(const struct vgic_access *a, uint64_t *value,
     }
 }
 
-bool vgic_mmio(struct vgic *v, unsigned vcpu, gpa_t addr, unsigned size, bool write,
+bool vgic_mmio(struct vgic *v, unsigned vcpu, gpa_t addr, unsigned size, enum access access,
                uint64_t *value, struct vgic_effects *e)
 {
     uint64_t in_dist = addr.n - v->gicd.n;
     uint64_t in_redist = addr.n - v->gicr.n;
-    struct vgic_access a = {.v = v, .e = e, .vcpu = vcpu, .size = size, .write = write};
+    struct vgic_access a = {.v = v, .e = e, .vcpu = vcpu, .size = size,
+                            .write = access == ACCESS_WRITE};
 
     if (in_dist < VGIC_GICD_SIZE) {
         a.offset = (uint32_t)in_dist;

@@ -39,11 +39,11 @@ static void system_register_access(void **state)
 
     (void)state;
     assert_int_equal(t.kind, TRAP_SYSREG);
-    assert_true(t.write);
+    assert_int_equal(t.access, ACCESS_WRITE);
     assert_int_equal(t.reg, 5);
     assert_int_equal(t.sysreg, SYSREG(3, 0, 12, 11, 5));
     t = decode_trap(CLASS(0x18) | iss | 1);
-    assert_false(t.write);
+    assert_int_equal(t.access, ACCESS_READ);
     assert_int_equal(t.sysreg, SYSREG(3, 0, 12, 11, 5));
 }
 
@@ -58,7 +58,7 @@ static void data_access_with_syndrome(void **state)
     assert_int_equal(t.size, 4);
     assert_int_equal(t.reg, 3);
     assert_int_equal(t.length, 4);
-    assert_true(t.write);
+    assert_int_equal(t.access, ACCESS_WRITE);
     assert_false(t.walk);
 }
 
@@ -75,9 +75,9 @@ static void data_access_without_syndrome(void **state)
     assert_true(t.walk);
     // Cache maintenance is a write only where writing is what was refused.
     t = decode_trap(CLASS(0x24) | 1u << 8 | 1u << 6 | 0x07);
-    assert_false(t.write);
+    assert_int_equal(t.access, ACCESS_READ);
     t = decode_trap(CLASS(0x24) | 1u << 8 | 1u << 6 | 0x0f);
-    assert_true(t.write);
+    assert_int_equal(t.access, ACCESS_WRITE);
 }
 
 static void faults_by_code(void **state)
@@ -129,8 +129,8 @@ static void loads_extend(void **state)
 
 static void stores_are_cut(void **state)
 {
-    struct trap byte = {.size = 1, .write = true};
-    struct trap whole = {.size = 8, .write = true};
+    struct trap byte = {.size = 1, .access = ACCESS_WRITE};
+    struct trap whole = {.size = 8, .access = ACCESS_WRITE};
 
     (void)state;
     assert_true(decode_store(&byte, 0x1234) == 0x34);

@@ -186,7 +186,7 @@ static void test_devices(void **state)
     assert_int_not_equal(memory_decrease(d, gfn(giga + 5), 0), 0);
     assert_int_not_equal(memory_populate(d, gfn(giga + 5), 0), 0);
     assert_int_not_equal(memory_add_own(d, gfn(giga + 5), d->shared_info), 0);
-    assert_null(p2m_access_ptr(p, (gpa_t){giga << PAGE_SHIFT}, false));
+    assert_null(p2m_access_ptr(p, (gpa_t){giga << PAGE_SHIFT}, ACCESS_READ));
     finish("devices");
 }
 

@@ -129,8 +129,8 @@ static void system_off_is_the_holders(void **state)
 
 static void write_distributor(uint64_t offset, unsigned size, uint64_t value)
 {
-    assert_true(up_mmio(&dom0->vcpu[0]->arch, (gpa_t){dom0->vgic.gicd.n + offset}, size, true,
-                        &value));
+    assert_true(up_mmio(&dom0->vcpu[0]->arch, (gpa_t){dom0->vgic.gicd.n + offset}, size,
+                        ACCESS_WRITE, &value));
 }
 
 static void physical_interrupts(void **state)
@@ -178,21 +178,21 @@ static void physical_timer(void **state)
 
     (void)state;
     write_distributor(0, 4, VGIC_CTLR_ENABLE_GRP1);
-    assert_true(up_mmio(&v->arch, enable, 4, true, &value));
+    assert_true(up_mmio(&v->arch, enable, 4, ACCESS_WRITE, &value));
     value = time_counter() + 1000;
-    assert_true(up_physical_timer(&v->arch, VTIMER_CVAL, true, &value));
+    assert_true(up_physical_timer(&v->arch, VTIMER_CVAL, ACCESS_WRITE, &value));
     value = VTIMER_CTL_ENABLE;
-    assert_true(up_physical_timer(&v->arch, VTIMER_CTL, true, &value));
+    assert_true(up_physical_timer(&v->arch, VTIMER_CTL, ACCESS_WRITE, &value));
     assert_true(v->physical_wake.armed);
-    assert_false(up_physical_timer(&v->arch, VTIMER_REGS, true, &value));
+    assert_false(up_physical_timer(&v->arch, VTIMER_REGS, ACCESS_WRITE, &value));
     assert_false(vcpu_has_pending(v));
     sim_set_time(time_of_counter(time_counter() + 1001));
     arch_cpu_poll();
     assert_true(vcpu_has_pending(v));
-    assert_true(up_physical_timer(&v->arch, VTIMER_CTL, false, &value));
+    assert_true(up_physical_timer(&v->arch, VTIMER_CTL, ACCESS_READ, &value));
     assert_int_equal(value, VTIMER_CTL_ENABLE | VTIMER_CTL_ISTATUS);
     value = 0;
-    assert_true(up_physical_timer(&v->arch, VTIMER_CTL, true, &value));
+    assert_true(up_physical_timer(&v->arch, VTIMER_CTL, ACCESS_WRITE, &value));
     assert_false(vcpu_has_pending(v));
 }
 
@@ -201,9 +201,9 @@ static void faults(void **state)
     struct arch_vcpu *a = &dom0->vcpu[0]->arch;
 
     (void)state;
-    assert_true(up_fault(a, (gpa_t){bed_address(3)}, true));
-    assert_false(up_fault(a, (gpa_t){0x123456000}, false));
-    assert_false(up_fault(a, (gpa_t){UINT64_MAX}, true));
+    assert_true(up_fault(a, (gpa_t){bed_address(3)}, ACCESS_WRITE));
+    assert_false(up_fault(a, (gpa_t){0x123456000}, ACCESS_READ));
+    assert_false(up_fault(a, (gpa_t){UINT64_MAX}, ACCESS_WRITE));
 }
 
 // ---- console

@@ -85,14 +85,14 @@ static inline uint64_t peek(uint64_t addr, unsigned size)
 {
     uint64_t value = 0x5a5a5a5a5a5a5a5a;
 
-    assert_true(vgic_mmio(&gic, 0, (gpa_t){addr}, size, false, &value, &fx));
+    assert_true(vgic_mmio(&gic, 0, (gpa_t){addr}, size, ACCESS_READ, &value, &fx));
     return value;
 }
 
 static inline void poke(uint64_t addr, unsigned size, uint64_t value)
 {
     vgic_effects_init(&fx);
-    assert_true(vgic_mmio(&gic, 0, (gpa_t){addr}, size, true, &value, &fx));
+    assert_true(vgic_mmio(&gic, 0, (gpa_t){addr}, size, ACCESS_WRITE, &value, &fx));
 }
 
 static inline uint64_t redist(unsigned vcpu)

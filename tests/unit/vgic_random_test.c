@@ -161,7 +161,7 @@ static void poke(unsigned v, uint64_t addr, unsigned size, uint64_t value)
         leave(v);
     }
     vgic_effects_init(&e);
-    assert_true(vgic_mmio(&gic, v, (gpa_t){addr}, size, true, &value, &e));
+    assert_true(vgic_mmio(&gic, v, (gpa_t){addr}, size, ACCESS_WRITE, &value, &e));
     carry_out(&e);
 }
 
@@ -500,7 +500,7 @@ static uint64_t peek(uint64_t addr)
     uint64_t value;
 
     vgic_effects_init(&e);
-    assert_true(vgic_mmio(&gic, 0, (gpa_t){addr}, 4, false, &value, &e));
+    assert_true(vgic_mmio(&gic, 0, (gpa_t){addr}, 4, ACCESS_READ, &value, &e));
     assert_true(vgic_effects_empty(&e));
     return value;
 }

@@ -26,12 +26,12 @@ static void addresses_outside_are_not_ours(void **state)
     uint64_t value = 7;
 
     (void)state;
-    assert_false(vgic_mmio(&gic, 0, (gpa_t){GICD - 4}, 4, false, &value, &fx));
-    assert_false(vgic_mmio(&gic, 0, (gpa_t){GICD + 0x10000}, 4, false, &value, &fx));
-    assert_false(vgic_mmio(&gic, 0, (gpa_t){GICR - 4}, 4, false, &value, &fx));
-    assert_false(vgic_mmio(&gic, 0, (gpa_t){redist(VCPUS)}, 4, false, &value, &fx));
+    assert_false(vgic_mmio(&gic, 0, (gpa_t){GICD - 4}, 4, ACCESS_READ, &value, &fx));
+    assert_false(vgic_mmio(&gic, 0, (gpa_t){GICD + 0x10000}, 4, ACCESS_READ, &value, &fx));
+    assert_false(vgic_mmio(&gic, 0, (gpa_t){GICR - 4}, 4, ACCESS_READ, &value, &fx));
+    assert_false(vgic_mmio(&gic, 0, (gpa_t){redist(VCPUS)}, 4, ACCESS_READ, &value, &fx));
     assert_int_equal(value, 7);
-    assert_true(vgic_mmio(&gic, 0, (gpa_t){redist(VCPUS) - 4}, 4, false, &value, &fx));
+    assert_true(vgic_mmio(&gic, 0, (gpa_t){redist(VCPUS) - 4}, 4, ACCESS_READ, &value, &fx));
     assert_int_equal(value, 0);
 }
 
@@ -395,14 +395,15 @@ static void the_largest_gic(void **state)
     for (unsigned i = 0; i < VGIC_VCPUS_MAX; i++) {
         vgic_cpu_init(&big, &c[i], i);
     }
-    assert_true(vgic_mmio(&big, 0, (gpa_t){GICD + 4}, 4, false, &value, &fx));
+    assert_true(vgic_mmio(&big, 0, (gpa_t){GICD + 4}, 4, ACCESS_READ, &value, &fx));
     assert_int_equal(value & 0x1f, 31);
     value = 0x70f;
-    assert_true(vgic_mmio(&big, 0, (gpa_t){GICD + IROUTER + 8 * 1019}, 8, true, &value, &fx));
+    assert_true(
+        vgic_mmio(&big, 0, (gpa_t){GICD + IROUTER + 8 * 1019}, 8, ACCESS_WRITE, &value, &fx));
     value = 1u << 27;
-    assert_true(vgic_mmio(&big, 0, (gpa_t){GICD + ISENABLER + 124}, 4, true, &value, &fx));
+    assert_true(vgic_mmio(&big, 0, (gpa_t){GICD + ISENABLER + 124}, 4, ACCESS_WRITE, &value, &fx));
     value = 2;
-    assert_true(vgic_mmio(&big, 0, (gpa_t){GICD}, 4, true, &value, &fx));
+    assert_true(vgic_mmio(&big, 0, (gpa_t){GICD}, 4, ACCESS_WRITE, &value, &fx));
     vgic_effects_init(&fx);
     vgic_inject(&big, 0, 1019, &fx);
     assert_kicked(127);

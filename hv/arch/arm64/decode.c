@@ -65,7 +65,7 @@ static void decode_sysreg(struct trap *t, uint32_t iss)
     t->kind = TRAP_SYSREG;
     t->sysreg = iss & ISS_SYSREG_NAME_MASK;
     t->reg = (uint8_t)(iss >> ISS_SYSREG_RT_SHIFT & ISS_REGISTER_MASK);
-    t->write = (iss & ISS_SYSREG_READ) == 0;
+    t->access = (iss & ISS_SYSREG_READ) ? ACCESS_READ : ACCESS_WRITE;
 }
 
 static uint8_t decode_fault(uint32_t iss)
@@ -94,7 +94,9 @@ static void decode_data(struct trap *t, uint32_t iss)
     t->walk = (iss & ISS_WALK) != 0;
     // Cache maintenance reports itself as a write, and seldom needs the right to write: only when
     // that is what it was refused for.
-    t->write = (iss & ISS_WRITE) && (!(iss & ISS_CACHE) || t->fault == FAULT_PERMISSION);
+    t->access = (iss & ISS_WRITE) && (!(iss & ISS_CACHE) || t->fault == FAULT_PERMISSION)
+                    ? ACCESS_WRITE
+                    : ACCESS_READ;
     if ((iss & ISS_VALID) == 0 || t->walk) {
         return;
     }

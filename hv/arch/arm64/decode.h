@@ -27,12 +27,12 @@ enum trap_fault {
 #define TRAP_NO_REGISTER 31u // reads as zero, writes vanish
 
 struct trap {
+    enum access access; // to memory or to the system register
     uint8_t kind;   // enum trap_kind
     uint8_t length; // of the instruction, bytes: 2 or 4
     uint8_t fault;  // enum trap_fault, of TRAP_DATA and TRAP_FETCH
     uint8_t size;   // of the access: 1, 2, 4 or 8 bytes; 0: the syndrome does not say
     uint8_t reg;    // general register 0..30 or TRAP_NO_REGISTER
-    bool write;     // to memory or to the system register
     bool walk;      // the fault was met while walking the first stage's tables
     bool after;     // the program counter points behind the instruction (HVC)
     bool sign;      // the value loaded is sign-extended

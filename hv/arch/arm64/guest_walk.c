@@ -12,12 +12,12 @@
 #define PAR_FAULT 1ull
 #define PAR_ADDRESS_MASK 0x000ffffffffff000ull
 
-int walk_stage1(gva_t va, enum walk_access access, gpa_t *out)
+int walk_stage1(gva_t va, enum access access, gpa_t *out)
 {
     uint64_t guests = sysreg_read(par_el1);
     uint64_t par;
 
-    if (access == WALK_WRITE) {
+    if (access == ACCESS_WRITE) {
         __asm__ volatile("at s1e1w, %0" : : "r"(va.n) : "memory");
     } else {
         __asm__ volatile("at s1e1r, %0" : : "r"(va.n) : "memory");
@@ -32,8 +32,8 @@ int walk_stage1(gva_t va, enum walk_access access, gpa_t *out)
     return 0;
 }
 
-int guest_walk(struct arch_vcpu *a, gva_t va, bool write, gpa_t *out)
+int guest_walk(struct arch_vcpu *a, gva_t va, enum access access, gpa_t *out)
 {
     (void)a;
-    return walk_stage1(va, write ? WALK_WRITE : WALK_READ, out);
+    return walk_stage1(va, access, out);
 }

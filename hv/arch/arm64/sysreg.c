@@ -32,7 +32,7 @@ struct sysreg_row {
 
 static bool sysreg_sgi(struct arch_vcpu *a, const struct trap *t, uint64_t *value)
 {
-    if (!t->write) {
+    if (t->access == ACCESS_READ) {
         return false;
     }
     up_send_sgi(a, *value);
@@ -43,22 +43,22 @@ static bool sysreg_write_ignored(struct arch_vcpu *a, const struct trap *t, uint
 {
     (void)a;
     (void)value;
-    return t->write;
+    return t->access == ACCESS_WRITE;
 }
 
 static bool sysreg_timer_ctl(struct arch_vcpu *a, const struct trap *t, uint64_t *value)
 {
-    return up_physical_timer(a, 0, t->write, value);
+    return up_physical_timer(a, 0, t->access, value);
 }
 
 static bool sysreg_timer_cval(struct arch_vcpu *a, const struct trap *t, uint64_t *value)
 {
-    return up_physical_timer(a, 1, t->write, value);
+    return up_physical_timer(a, 1, t->access, value);
 }
 
 static bool sysreg_timer_tval(struct arch_vcpu *a, const struct trap *t, uint64_t *value)
 {
-    return up_physical_timer(a, 2, t->write, value);
+    return up_physical_timer(a, 2, t->access, value);
 }
 
 static bool sysreg_identity(struct arch_vcpu *a, const struct trap *t, uint64_t *value)
@@ -66,7 +66,7 @@ static bool sysreg_identity(struct arch_vcpu *a, const struct trap *t, uint64_t 
     unsigned crm = t->sysreg >> 1 & 0xf;
 
     (void)a;
-    if (t->write || crm == 0 || crm > 7) {
+    if (t->access == ACCESS_WRITE || crm == 0 || crm > 7) {
         return false;
     }
     *value = idregs_shown(crm, t->sysreg >> 17 & 7);
@@ -120,7 +120,7 @@ static bool sysreg_perform(struct arch_vcpu *a, const struct trap *t)
     if (row == NULL || (sysreg_level_of(a) == FROM_EL0 && row->level != FROM_EL0)) {
         return false;
     }
-    if (t->write) {
+    if (t->access == ACCESS_WRITE) {
         value = t->reg == TRAP_NO_REGISTER ? 0 : a->x[t->reg];
     } else {
         value = row->constant;
@@ -128,7 +128,7 @@ static bool sysreg_perform(struct arch_vcpu *a, const struct trap *t)
     if (row->handler != NULL && !row->handler(a, t, &value)) {
         return false;
     }
-    if (!t->write && t->reg != TRAP_NO_REGISTER) {
+    if (t->access == ACCESS_READ && t->reg != TRAP_NO_REGISTER) {
         a->x[t->reg] = value;
     }
     return true;

@@ -72,7 +72,7 @@ static bool trap_address(const struct arch_vcpu *a, const struct trap *t, gpa_t 
         return true;
     }
     // Arm ARM D17.2.64: HPFAR_EL2 is unknown after a permission fault.
-    return walk_stage1((gva_t){a->far}, WALK_READ, out) == 0;
+    return walk_stage1((gva_t){a->far}, ACCESS_READ, out) == 0;
 }
 
 static bool trap_mmio(struct arch_vcpu *a, const struct trap *t, gpa_t addr)
@@ -82,13 +82,13 @@ static bool trap_mmio(struct arch_vcpu *a, const struct trap *t, gpa_t addr)
     if (t->size == 0) {
         return false;
     }
-    if (t->write && t->reg != TRAP_NO_REGISTER) {
+    if (t->access == ACCESS_WRITE && t->reg != TRAP_NO_REGISTER) {
         value = decode_store(t, a->x[t->reg]);
     }
-    if (!up_mmio(a, addr, t->size, t->write, &value)) {
+    if (!up_mmio(a, addr, t->size, t->access, &value)) {
         return false;
     }
-    if (!t->write && t->reg != TRAP_NO_REGISTER) {
+    if (t->access == ACCESS_READ && t->reg != TRAP_NO_REGISTER) {
         a->x[t->reg] = decode_load(t, value);
     }
     trap_skip(a, t);
@@ -107,7 +107,7 @@ static void trap_data(struct arch_vcpu *a, const struct trap *t)
     if (!trap_address(a, t, &addr) || trap_mmio(a, t, addr)) {
         return;
     }
-    if (!up_fault(a, addr, t->write)) {
+    if (!up_fault(a, addr, t->access)) {
         up_odd_access(a, "address where nothing is", addr.n);
         arch_inject_abort(a);
     }
@@ -123,7 +123,7 @@ static void trap_fetch(struct arch_vcpu *a, const struct trap *t)
         arch_inject_abort(a);
         return;
     }
-    if (trap_address(a, t, &addr) && !up_fault(a, addr, false)) {
+    if (trap_address(a, t, &addr) && !up_fault(a, addr, ACCESS_READ)) {
         up_odd_access(a, "instruction fetch where nothing is", addr.n);
         arch_inject_abort(a);
     }

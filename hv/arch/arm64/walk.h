@@ -5,9 +5,7 @@
 
 #include "lib/types.h"
 
-enum walk_access { WALK_READ, WALK_WRITE };
-
 // Returns 0 and the guest-physical address, or -E_FAULT when a stage refuses. Leaves PAR_EL1 alone.
-int walk_stage1(gva_t va, enum walk_access access, gpa_t *out) MUST_CHECK;
+int walk_stage1(gva_t va, enum access access, gpa_t *out) MUST_CHECK;
 
 #endif

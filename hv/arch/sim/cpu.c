@@ -208,9 +208,9 @@ void irqchip_route(unsigned irq, unsigned cpu)
     sim_irqs[irq].cpu = cpu;
 }
 
-void irqchip_set_edge(unsigned irq, bool edge)
+void irqchip_set_trigger(unsigned irq, enum irq_trigger trigger)
 {
-    sim_irqs[irq].edge = edge;
+    sim_irqs[irq].edge = trigger == IRQ_EDGE;
 }
 
 void irqchip_set_priority(unsigned irq, uint8_t priority)
@@ -221,9 +221,4 @@ void irqchip_set_priority(unsigned irq, uint8_t priority)
 void irqchip_deactivate(unsigned irq)
 {
     sim_irqs[irq].deactivated++;
-}
-
-void irqchip_set_pending(unsigned irq, bool is_pending)
-{
-    sim_irqs[irq].pending = is_pending;
 }

@@ -100,10 +100,10 @@ void sim_poison_none(void)
     poison_count = 0;
 }
 
-int guest_walk(struct arch_vcpu *a, gva_t va, bool write, gpa_t *out)
+int guest_walk(struct arch_vcpu *a, gva_t va, enum access access, gpa_t *out)
 {
     (void)a;
-    (void)write;
+    (void)access;
     if (va.n >> GUEST_BITS != 0) {
         return -E_FAULT;
     }

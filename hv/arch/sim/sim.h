@@ -43,7 +43,6 @@ void sim_poison_none(void);
 struct sim_irq {
     bool enabled;
     bool edge;
-    bool pending;
     uint8_t priority;
     unsigned cpu;
     unsigned deactivated; // how often
