@@ -76,7 +76,7 @@ REMARKS = {
     'sysctl.getdomaininfolist': '1024 domains at most a call',
     'sysctl.debug_keys': '32 keys at most a call',
     'sysctl.cpupool_op': 'INFO of pool 0 and FREEINFO; one pool, other operations -EOPNOTSUPP',
-    'sysctl.scheduler_op': 'no rate limit: 0 is read, another one is refused (-EOPNOTSUPP)',
+    'sysctl.scheduler_op': 'the rate limit, 100 to 500000 us; 0, the default, is none',
     'domctl.createdomain': 'flags hvm and hap exactly; GICv3; grant tables version 1; at most 128 vcpus; no IOMMU, '
                            'vPMU, TEE, vmtrace. Vcpus are paid for here',
     'domctl.destroydomain': 'when it is done nothing is left, whoever still maps pages of the domain',
@@ -86,7 +86,7 @@ REMARKS = {
     'domctl.set_paging_mempool_size': 'limits class p2m of the account; takes nothing; read back exactly',
     'domctl.setvcpuaffinity': 'hard and soft',
     'domctl.setnodeaffinity': 'one node',
-    'domctl.scheduler_op': 'credit2; the weight; a cap is refused (-EOPNOTSUPP)',
+    'domctl.scheduler_op': 'credit2: weight, and cap in per cent of a pcpu',
     'domctl.set_address_size': '64 only',
 }
 

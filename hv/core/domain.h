@@ -6,6 +6,7 @@
 #define CORE_DOMAIN_H
 
 #include "account/account.h"
+#include "core/cap.h"
 #include "core/evtchn.h"
 #include "core/gnttab.h"
 #include "core/p2m.h"
@@ -106,7 +107,7 @@ struct domain {
     int64_t time_offset;       // seconds
     uint64_t counter_offset;   // ticks
     uint32_t weight;           // scheduler
-    uint32_t cap;
+    struct cap cap;
     uint64_t unpaused_ns;
     struct p2m p2m;
     struct evtchn_table evtchn;

@@ -48,6 +48,7 @@ static enum step quiesce_vcpus(struct domain *d)
         vcpu_areas_drop(d->vcpu[i]);
     }
     watchdog_fini(d);
+    cap_fini(d);
     p2m_flush(&d->p2m);
     return STEP_DONE;
 }

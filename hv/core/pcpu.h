@@ -28,6 +28,8 @@ struct pcpu {
     _Atomic uint32_t queued;     // its length; read without the lock as a hint
     struct vcpu *running;        // chosen to run here, or null when idle
     uint64_t virtual_time;       // never decreases: least virtual time of those who want to run, ns
+    uint64_t turn_begun;         // when it was chosen; only this pcpu looks
+    bool rate_limited;           // it runs on because of the rate limit alone; only this pcpu
     bool yielded;                // the running vcpu gives the rest of its turn away; only this pcpu
     struct spinlock timer_lock;  // guards the next three
     struct list timers;          // struct timer.link, by time

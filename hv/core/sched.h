@@ -51,12 +51,15 @@ void sched_block(struct vcpu *v);
 // waits for something that is no interrupt: expect, then look, then block.
 void sched_expect(struct vcpu *v);
 void sched_yield(void);
-// Pause counts have changed: takes the vcpu off, or puts it back.
+// Pause counts, or the cap's budget, have changed: takes the vcpu off, or puts it back.
 void sched_update(struct vcpu *v);
 // True once the vcpu is in no guest: it has no effects but those of a hypercall under way.
 bool sched_stopped(const struct vcpu *v);
 // True once its registers are all in memory.
 bool sched_saved(const struct vcpu *v);
+// Who has been chosen to run is not interrupted by others for so long, us; 0: no such limit.
+void sched_set_rate_limit(uint32_t us);
+uint32_t sched_rate_limit(void);
 // Chooses who runs next on this pcpu, idles while there is nobody; returns it loaded.
 struct vcpu *sched_pick(void);
 // The pcpu's hypervisor timer fired: perhaps the turn is over.

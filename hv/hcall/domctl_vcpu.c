@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // domctl on vcpus: affinity, context, information, scheduling parameters. Called by the
-// dispatcher with the target resolved. The target's lock guards weight and cap; nothing here
+// dispatcher with the target resolved. The target's lock guards the weight; nothing here
 // charges anything.
 #include "hcall/domctl.h"
 
@@ -251,17 +251,17 @@ long domctl_get_vcpu_info(struct hcall *h)
     return 0;
 }
 
-// A cap on a domain's time is not offered, so asking for one is refused rather than forgotten.
 static long scheduler_put(struct domain *t, const struct xen_domctl_sched_credit2 *p)
 {
-    if (p->cap) {
-        return -E_OPNOTSUPP;
-    }
     spin_lock(&t->lock);
     if (p->weight) { // 0: stays as it is, as in Xen
         t->weight = p->weight;
     }
     spin_unlock(&t->lock);
+    // Every change of the weight brings the cap along; what stays as it is starts no new period.
+    if (p->cap != t->cap.percent) {
+        cap_set(t, p->cap);
+    }
     return 0;
 }
 
@@ -280,6 +280,6 @@ long domctl_scheduler_op(struct hcall *h)
         return -E_INVAL; // single vcpus have no parameters
     }
     a->u.credit2.weight = (uint16_t)MIN(h->target->weight, WEIGHT_MAX);
-    a->u.credit2.cap = 0;
+    a->u.credit2.cap = (uint16_t)h->target->cap.percent;
     return 0;
 }

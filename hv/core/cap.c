@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A domain's budget of CPU time (cap.h). Called by the scheduler at the end of each stretch that a
+// vcpu ran, by domctl and by the drain. Takes cap.lock, and timer_lock inside; the budget is part
+// of struct domain, so nothing is charged.
+#include "core/cap.h"
+
+#include "core/domain.h"
+#include "port/timer.h"
+
+#define PERIOD_NS 10000000ull // as long as credit2's
+#define TURN_MIN_NS 500000ull // shorter turns would cost more than they bring
+
+static int64_t quota(const struct cap *c)
+{
+    return (int64_t)(c->percent * (PERIOD_NS / 100));
+}
+
+// Brings the budget up to the period in which now is. What is left over is not saved up.
+static void refill(struct cap *c, uint64_t now)
+{
+    uint64_t periods = now > c->period_begun ? (now - c->period_begun) / PERIOD_NS : 0;
+    // More of them than this pay any debt.
+    uint64_t counted = MIN(periods, UINT32_MAX);
+
+    c->period_begun += periods * PERIOD_NS;
+    if (periods != 0) {
+        c->budget = MIN(c->budget + (int64_t)counted * quota(c), quota(c));
+    }
+}
+
+// Stops the domain until the period in which its debt is paid.
+static void stop_until_paid(struct cap *c)
+{
+    uint64_t periods = (uint64_t)(-c->budget / quota(c)) + 1;
+
+    atomic_store_explicit(&c->used_up, true, memory_order_release);
+    timer_set(&c->refill, c->period_begun + periods * PERIOD_NS);
+}
+
+static void update_vcpus(struct domain *d)
+{
+    for (uint32_t i = 0; i < d->vcpu_count; i++) {
+        sched_update(d->vcpu[i]);
+    }
+}
+
+static void period_ends(struct timer *t)
+{
+    struct cap *c = container_of(t, struct cap, refill);
+    struct domain *d = container_of(c, struct domain, cap);
+    bool paid;
+
+    spin_lock(&c->lock);
+    if (c->percent != 0) {
+        refill(c, time_now());
+    }
+    paid = c->percent == 0 || c->budget > 0;
+    if (paid) {
+        atomic_store_explicit(&c->used_up, false, memory_order_release);
+    } else {
+        stop_until_paid(c);
+    }
+    spin_unlock(&c->lock);
+    if (paid) {
+        update_vcpus(d);
+    }
+}
+
+void cap_init(struct domain *d)
+{
+    timer_init(&d->cap.refill, period_ends);
+}
+
+void cap_set(struct domain *d, uint32_t percent)
+{
+    struct cap *c = &d->cap;
+
+    spin_lock(&c->lock);
+    c->percent = percent;
+    c->budget = quota(c);
+    c->period_begun = time_now();
+    atomic_store_explicit(&c->used_up, false, memory_order_release);
+    spin_unlock(&c->lock);
+    // Those that stood still run again; those that run are looked at, to get shorter turns.
+    domain_pause(d);
+    domain_unpause(d);
+}
+
+void cap_charge(struct domain *d, uint64_t ran, uint64_t now)
+{
+    struct cap *c = &d->cap;
+
+    spin_lock(&c->lock);
+    if (c->percent != 0) {
+        refill(c, now);
+        c->budget -= (int64_t)ran;
+        if (c->budget <= 0 && !c->used_up) {
+            stop_until_paid(c);
+        }
+    }
+    spin_unlock(&c->lock);
+}
+
+uint64_t cap_turn(struct domain *d)
+{
+    struct cap *c = &d->cap;
+    int64_t share;
+
+    spin_lock(&c->lock);
+    // If all its vcpus run, they use the budget up together.
+    share = c->budget / (int64_t)MAX(d->vcpu_count, 1u);
+    spin_unlock(&c->lock);
+    return share > (int64_t)TURN_MIN_NS ? (uint64_t)share : TURN_MIN_NS;
+}
+
+void cap_fini(struct domain *d)
+{
+    timer_stop(&d->cap.refill);
+}
