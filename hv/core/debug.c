@@ -113,6 +113,11 @@ static void ports_show(struct domain *d)
         [EVTCHN_VIRQ] = "virq", [EVTCHN_IPI] = "ipi",
     };
 
+    if (!domain_alive(d)) {
+        // Its ports' frames may be somebody else's by now.
+        console_print("Domain %u is dying\n", d->domid);
+        return;
+    }
     console_print("Event channels of domain %u (%s):\n", d->domid,
                   d->evtchn.fifo ? "FIFO" : "2-level");
     for (uint32_t port = 0; port < d->evtchn.frames * EVTCHN_PORTS_PER_FRAME; port++) {
