@@ -27,7 +27,7 @@ static int area_change(struct vcpu *v, mfn_t m[2], uint32_t offset)
     if (v != vcpu_current() && ((v->flags & VCPU_ONLINE) || !sched_saved(v))) {
         rc = -E_BUSY;
     } else {
-        mfn_t old[2] = {v->runstate_frame[0], v->runstate_frame[1]};
+        const mfn_t old[2] = {v->runstate_frame[0], v->runstate_frame[1]};
 
         v->runstate_frame[0] = m[0];
         v->runstate_frame[1] = m[1];

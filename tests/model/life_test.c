@@ -252,7 +252,7 @@ static void test_max_vcpus_is_free(void **state)
 static void test_until_nothing_is_left(void **state)
 {
     struct bed_books before;
-    long first = -1, last = -1;
+    long first, last = -1;
 
     (void)state;
     bed_boot(NULL);

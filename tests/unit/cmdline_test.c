@@ -147,7 +147,7 @@ static void any_text(void **state)
         for (size_t j = 0; j < length; j++) {
             int any = 1 + rand() % 255;
 
-            line[j] = rand() % 8 ? letters[(size_t)rand() % (sizeof(letters) - 1)] : (char)any;
+            line[j] = (char)(rand() % 8 ? letters[(size_t)rand() % (sizeof(letters) - 1)] : any);
         }
         line[length < sizeof(line) ? length : sizeof(line) - 1] = 0;
         (void)parse(line, &o, &n);

@@ -225,10 +225,10 @@ static void numbers_as_c_formats_them(void **state)
 {
     (void)state;
     SAME("%d %i %u", -1, 2147483647, 4294967295u);
-    SAME("%d|%ld|%lld", (-2147483647 - 1), (-9223372036854775807l - 1), -5ll);
+    SAME("%d|%ld|%lld", (-2147483647 - 1), (-9223372036854775807L - 1), -5LL);
     SAME("%lu %llu %zu", ~0ul, ~0ull, (size_t)9);
     SAME("%x %X %lx", 0xdeadbeef, 0xdeadbeef, 0x123456789abcdeful);
-    SAME("[%5d][%-5d][%05d][%-5u]", 42, 42, -42, 7);
+    SAME("[%5d][%-5d][%05d][%-5u]", 42, 42, -42, 7u);
     SAME("[%2d][%02x][%08lx][%16x]", 12345, 0xabc, 0x12ul, 0);
     SAME("[%*d][%-*d][%*d]", 6, 1, 6, 2, -6, 3);
     SAME("%p %p", (void *)0x1234, (void *)&area);
@@ -290,7 +290,7 @@ static void wrong_formats_are_shown(void **state)
     (void)state;
     format_unchecked(buf, sizeof(buf), "a%");
     assert_string_equal(buf, "a%");
-    format_unchecked(buf, sizeof(buf), "a%ld%-5", 3l);
+    format_unchecked(buf, sizeof(buf), "a%ld%-5", 3L);
     assert_string_equal(buf, "a3%");
     format_unchecked(buf, sizeof(buf), "%k");
     assert_string_equal(buf, "%k");
