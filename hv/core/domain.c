@@ -172,12 +172,6 @@ void domain_shutdown(struct domain *d, uint8_t reason)
     }
 }
 
-void domain_crash(struct domain *d, const char *why)
-{
-    printk(LOG_WARNING, "domain %u crashes: %s\n", d->domid, why);
-    domain_shutdown(d, SHUTDOWN_crash);
-}
-
 int domain_set_max_vcpus(struct domain *d, uint32_t count)
 {
     // The vcpus were made with the domain: their number was in createdomain's argument (rule 5).

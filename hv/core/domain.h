@@ -162,7 +162,6 @@ int domain_unpause_by_tools(struct domain *d) MUST_CHECK;
 // True once no vcpu of it is in a guest.
 bool domain_stopped(const struct domain *d);
 void domain_shutdown(struct domain *d, uint8_t reason);
-void domain_crash(struct domain *d, const char *why);
 
 // Checks the number that createdomain was given and turns vcpus from absent to offline. Allocates
 // nothing.

@@ -142,7 +142,7 @@ static enum step settle_account(struct domain *d)
 }
 
 static const struct life_row {
-    const char *name;
+    const char *name; // for whoever reads the table in a debugger
     int (*make)(struct domain *d, const struct domain_config *c);
     enum step (*quiesce)(struct domain *d);
     enum step (*settle)(struct domain *d);
@@ -157,11 +157,6 @@ static const struct life_row {
     {"interrupts", life_make_interrupts, NULL, settle_interrupts},
     {"visible", life_make_visible, quiesce_visible, NULL},
 };
-
-const char *life_row_name(unsigned row)
-{
-    return row < ARRAY_COUNT(rows) ? rows[row].name : "?";
-}
 
 static bool last_rows(const struct domain *d)
 {

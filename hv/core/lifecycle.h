@@ -13,6 +13,5 @@ int life_make(struct domain *d, const struct domain_config *c) MUST_CHECK;
 // One bounded step of the walk backward; STEP_DONE when the account is closed and d no longer
 // exists.
 enum step life_drain(struct domain *d);
-const char *life_row_name(unsigned row);
 
 #endif

@@ -20,6 +20,5 @@
 // The hypervisor's command line, kept (cut at INFO_COMMAND_LINE_MAX - 1 characters). boot/ calls it
 // once.
 void info_set_command_line(const char *text);
-const char *info_command_line(void);
 
 #endif

@@ -16,11 +16,6 @@ void info_set_command_line(const char *text)
     string_copy(command_line, text, sizeof(command_line));
 }
 
-const char *info_command_line(void)
-{
-    return command_line;
-}
-
 static long version_number(struct hcall *h)
 {
     (void)h;
