@@ -24,12 +24,16 @@ include mk/run.mk
 .PHONY: all check clean help
 all: $(FIEF)
 
-check: layers
+check: layers abi
 
-.PHONY: layers
+.PHONY: layers abi
 layers: | $(BUILD)/include/xen $(LIBFDT_A)
 	@tools/layers.py --cc "$(CROSS_COMPILE)gcc" --cflags "$(HV_CPPFLAGS)" \
 	    --host-cflags "-Ihv/arch/sim -isystem $(BUILD)/include"
+
+# docs/abi.md says what the hypercall table says; without --check the script writes it.
+abi:
+	@tools/abi.py --check
 
 clean:
 	@rm -rf $(BUILD)
@@ -37,10 +41,10 @@ clean:
 
 help:
 	@echo "make         build the hypervisor: $(FIEF), and fief.elf beside it with symbols"
-	@echo "make check   host tests and the layer check (under a minute)"
+	@echo "make check   host tests, the layer check, docs/abi.md (under a minute)"
 	@echo "make lint    static analysis of the C sources (a minute or two)"
 	@echo "make run     boot Debian's dom0 on Fief in QEMU, with the console on this terminal"
-	@echo "make test    check, then the system tests in QEMU (some 20 minutes)"
+	@echo "make test    check, lint, then the system tests in QEMU (some 20 minutes)"
 	@echo "make clean   remove $(BUILD)/"
 	@echo
 	@echo "HYPERVISOR=PATH  for run and test: another image, such as Debian's Xen for comparison"

@@ -14,6 +14,7 @@ run: $(HYPERVISOR) images
 # One after the other: the host tests use every CPU, and QEMU's clock suffers under load.
 test: $(HYPERVISOR)
 	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory system-test
 
 system-test: $(HYPERVISOR) images

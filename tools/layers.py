@@ -41,6 +41,7 @@ GENERATED = {'offsets.h'}                # made by hv/build.mk, for assembly
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 ARCH_HEADER = re.compile(r'arch_\w+\.h')
 CONDITIONAL = re.compile(r'^\s*#\s*(if|ifdef|ifndef|elif|else)\b')
+PARAMETERS = re.compile(r'\(([^(){};]*)\)\s*(?:MUST_CHECK|__attribute__[^;{]*)?\s*[;{]')
 BOOL_PARAMETER = re.compile(r'\b(?:bool|_Bool)\s+\w+\s*[,)]')
 
 
@@ -146,7 +147,7 @@ class Checker:
 
     def check_parameters(self, path, text):
         code = csource.without_directives(csource.blank(text))
-        for match in re.finditer(r'\(([^(){};]*)\)\s*(?:MUST_CHECK|__attribute__[^;{]*)?\s*[;{]', code):
+        for match in PARAMETERS.finditer(code):
             if BOOL_PARAMETER.search('(' + match.group(1) + ')'):
                 line = code.count('\n', 0, match.start()) + 1
                 self.error(path, line, 'boolean parameter in a public function; use an enum')
