@@ -8,7 +8,8 @@ import re
 
 TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 NAME_BEFORE_PAREN = re.compile(r'([A-Za-z_]\w*)\s*\(')
-NOT_FUNCTIONS = {'if', 'while', 'for', 'switch', 'sizeof', '__attribute__', '_Static_assert',
+ATTRIBUTE = re.compile(r'__attribute__\s*\(\((?:[^()]|\([^()]*\))*\)\)')
+NOT_FUNCTIONS = {'if', 'while', 'for', 'switch', 'sizeof', '_Static_assert',
                  'static_assert', '_Alignas', 'alignas', 'typeof', '__typeof__'}
 
 
@@ -58,6 +59,7 @@ def functions(text):
 
 def function_head(text):
     """(name, offset) when the text before a brace is the head of a function."""
+    text = ATTRIBUTE.sub(lambda m: re.sub(r'[^\n]', ' ', m.group(0)), text)
     if '=' in re.sub(r'\([^()]*\)', '', text):
         return None
     for match in NAME_BEFORE_PAREN.finditer(text):

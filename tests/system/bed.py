@@ -147,6 +147,10 @@ class Bed:
             if name != '(null)':
                 self.machine.run(f'xl destroy {name}')
         wait_frames(self.machine, self.frames)
+        if self.frames.accounts:
+            self.machine.ok('xl debug-keys A')
+            found = re.findall(r'audit: (\d+) differences', self.machine.ok('xl dmesg'))
+            check(found and found[-1] == '0', f'the audit of all accounts found {found}')
 
     def close_shared(self):
         if self.machine:

@@ -24,6 +24,12 @@ PR_SET_PDEATHSIG = 1
 HYPERVISOR_LINE = re.compile(rb'\((?:XEN|Fief|d\d+)\) [^\n]*\n')
 
 
+def patient(seconds):
+    """A time-out for a machine that other work keeps busy: longer by how many wait for a CPU."""
+    waiting = os.getloadavg()[0] / os.cpu_count()
+    return seconds * min(4, max(1, waiting / 2))
+
+
 class Failure(Exception):
     """A test's expectation does not hold."""
 
@@ -91,6 +97,7 @@ class Machine:
     def expect(self, pattern, timeout=60):
         """Waits for a regular expression: (text before, match). Timeout in seconds."""
         regex = re.compile(pattern.encode(), re.S)
+        timeout = patient(timeout)
         end = time.monotonic() + timeout
         while True:
             match = regex.search(self.buffer)
@@ -104,7 +111,7 @@ class Machine:
                 self.buffer = self.buffer[match.end():]
                 return before.decode(errors='replace').replace('\r', ''), match
             if time.monotonic() > end:
-                raise Timeout(f'no {pattern!r} within {timeout} s; last seen: {self.tail()}')
+                raise Timeout(f'no {pattern!r} within {timeout:.0f} s; last seen: {self.tail()}')
             if self.ended:
                 raise Died(f'QEMU ended before {pattern!r}; last seen: {self.tail()}')
             try:
@@ -192,9 +199,9 @@ class Machine:
     def wait_end(self, timeout=60):
         """Waits until QEMU ends by itself; gives its exit status."""
         try:
-            return self.process.wait(timeout)
+            return self.process.wait(patient(timeout))
         except subprocess.TimeoutExpired:
-            raise Timeout(f'the machine did not end within {timeout} s') from None
+            raise Timeout(f'the machine did not end within {timeout:.0f} s') from None
 
     def close(self):
         if self.process.poll() is None:
