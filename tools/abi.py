@@ -88,6 +88,16 @@ REMARKS = {
     'domctl.setnodeaffinity': 'one node',
     'domctl.scheduler_op': 'credit2: weight, and cap in per cent of a pcpu',
     'domctl.set_address_size': '64 only',
+    'fief_op.version': 'of this interface, hv/abi/fief_op.h',
+    'fief_op.class': 'the classes of an account, by index',
+    'fief_op.budget': "the caller's fief: free, promised, domains, its own account",
+    'fief_op.bill': "a domain's account by class: held and limit; total, peak, promised",
+    'fief_op.next': 'the same of the next domain by number',
+    'fief_op.own': "the hypervisor's own account",
+    'fief_op.receipt': 'one of the last 64 domains that went',
+    'fief_op.price': 'floor and ceiling by class of a domain that does not exist yet',
+    'fief_op.audit': 'recomputes all accounts from the frame table, with the books held still; '
+                     'the answer is the number of differences',
 }
 
 HEAD = """# The Xen ABI that Fief offers

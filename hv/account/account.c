@@ -127,19 +127,13 @@ struct account *account_open(struct pool *pool, enum frame_class c, const char *
     pool_lock(pool);
     m = pool->free > pool->promised ? pool_get(pool, 0) : MFN_NONE;
     if (m.n != 0) {
-        // No longer to be taken for a free frame by who joins its other half.
-        run_set(m, c, 0);
-        frame_entry(m)->owner = m.n;
-    }
-    spin_unlock(&pool->lock);
-    if (m.n != 0) {
+        // Under the lock: who audits looks behind every owner's number for an account.
         frame_zero(m, 0);
         a = frame_ptr(m);
         account_init(a, pool, name);
-        pool_lock(pool);
         give(a, c, m, 0);
-        spin_unlock(&pool->lock);
     }
+    spin_unlock(&pool->lock);
     return a;
 }
 

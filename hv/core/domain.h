@@ -11,6 +11,7 @@
 #include "core/gnttab.h"
 #include "core/p2m.h"
 #include "core/pcpu.h"
+#include "core/receipt.h"
 #include "core/sched.h"
 #include "core/timer.h"
 #include "core/watchdog.h"
@@ -88,6 +89,7 @@ struct domain {
     struct spinlock lock;   // flags of vcpus, pause by tools, shutdown, params, names
     struct epoch quiet;     // drain: when the last leg that saw it or its vcpus may have begun
     struct list dying_link; // fief.dying
+    struct receipt_notes notes; // drain: what the receipt will say
 
     _Atomic uint32_t pause_count;
     uint8_t paused_by_tools;   // one pausedomain is undone by one unpausedomain

@@ -12,6 +12,7 @@ struct domain;
 struct vcpu;
 
 #define EVTCHN_PORTS_PER_FRAME 128u
+#define EVTCHN_FRAMES_FIRST 1u // that a domain is made with
 #define EVTCHN_FRAMES_MAX 64u // 8192 ports
 #define EVTCHN_PORTS_MAX (EVTCHN_PORTS_PER_FRAME * EVTCHN_FRAMES_MAX)
 #define EVTCHN_FIFO_PAGES (EVTCHN_PORTS_MAX / 1024u)

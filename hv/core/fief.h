@@ -6,6 +6,7 @@
 
 #include "account/account.h"
 #include "core/domain.h"
+#include "core/receipt.h"
 #include "lib/bitmap.h"
 
 #define FIEF_DOMIDS 0x7fefu // numbers 0 .. 0x7fee; the reserved ones begin above
@@ -24,6 +25,7 @@ struct fief {
     int64_t wall_seconds;             // wall clock at boot, for its domains
     uint32_t wall_nanoseconds;
     uint32_t wall_version;
+    struct receipts receipts;         // of its domains that went
 };
 
 extern struct fief *fief_root;

@@ -22,7 +22,7 @@ int gnttab_init(struct domain *d, uint32_t max_frames)
         return -E_INVAL;
     }
     d->gnttab.max_frames = max_frames;
-    return gnttab_grow(d, 1);
+    return gnttab_grow(d, GNTTAB_FRAMES_FIRST);
 }
 
 static int grow_by_one(struct domain *d)

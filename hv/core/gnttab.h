@@ -11,6 +11,7 @@
 struct domain;
 
 #define GNTTAB_FRAMES_MAX 64u
+#define GNTTAB_FRAMES_FIRST 1u // that a domain is made with
 #define GNTTAB_FRAMES_DEFAULT 64u
 #define GNTTAB_REFS_PER_FRAME 512u
 
@@ -27,6 +28,12 @@ struct gnttab_use {
     uint16_t readers;
     uint16_t writers;
 };
+
+// Frames that so many grant frames take, with those of their use counts.
+static inline uint32_t gnttab_cost(uint32_t frames)
+{
+    return frames + (frames + 1) / 2;
+}
 
 int gnttab_init(struct domain *d, uint32_t max_frames) MUST_CHECK;
 // Makes at least count frames. -E_NOMEM, -E_INVAL beyond max_frames.

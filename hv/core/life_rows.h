@@ -16,4 +16,13 @@ int life_make_grants(struct domain *d, const struct domain_config *c) MUST_CHECK
 int life_make_interrupts(struct domain *d, const struct domain_config *c) MUST_CHECK;
 int life_make_visible(struct domain *d, const struct domain_config *c) MUST_CHECK;
 
+// How many frames each row takes. 0, or -E_INVAL where the row would refuse c.
+int life_floor_account(const struct domain_config *c, uint64_t floor[FC_COUNT]) MUST_CHECK;
+int life_floor_p2m(const struct domain_config *c, uint64_t floor[FC_COUNT]) MUST_CHECK;
+int life_floor_vcpus(const struct domain_config *c, uint64_t floor[FC_COUNT]) MUST_CHECK;
+int life_floor_shared(const struct domain_config *c, uint64_t floor[FC_COUNT]) MUST_CHECK;
+int life_floor_evtchn(const struct domain_config *c, uint64_t floor[FC_COUNT]) MUST_CHECK;
+int life_floor_grants(const struct domain_config *c, uint64_t floor[FC_COUNT]) MUST_CHECK;
+int life_floor_interrupts(const struct domain_config *c, uint64_t floor[FC_COUNT]) MUST_CHECK;
+
 #endif

@@ -137,26 +137,44 @@ static enum step settle_domid(struct domain *d)
 
 static enum step settle_account(struct domain *d)
 {
+    struct fief *f = d->fief;
+    struct receipt r;
+    bool due = receipt_fill(d, &r);
+
     account_close(&d->account);
+    if (due) {
+        receipt_keep(f, &r); // d is no more: what is kept was copied before
+    }
     return STEP_DONE;
 }
 
 static const struct life_row {
     const char *name; // for whoever reads the table in a debugger
     int (*make)(struct domain *d, const struct domain_config *c);
+    int (*floor)(const struct domain_config *c, uint64_t floor[FC_COUNT]);
     enum step (*quiesce)(struct domain *d);
     enum step (*settle)(struct domain *d);
 } rows[] = {
-    {"account", life_make_account, NULL, settle_account},
-    {"domid", life_make_domid, NULL, settle_domid},
-    {"p2m", life_make_p2m, NULL, settle_p2m},
-    {"vcpus", life_make_vcpus, quiesce_vcpus, settle_vcpus},
-    {"shared pages", life_make_shared, NULL, NULL},
-    {"event channels", life_make_evtchn, quiesce_evtchn, settle_evtchn},
-    {"grants", life_make_grants, NULL, settle_grants},
-    {"interrupts", life_make_interrupts, NULL, settle_interrupts},
-    {"visible", life_make_visible, quiesce_visible, NULL},
+    {"account", life_make_account, life_floor_account, NULL, settle_account},
+    {"domid", life_make_domid, NULL, NULL, settle_domid},
+    {"p2m", life_make_p2m, life_floor_p2m, NULL, settle_p2m},
+    {"vcpus", life_make_vcpus, life_floor_vcpus, quiesce_vcpus, settle_vcpus},
+    {"shared pages", life_make_shared, life_floor_shared, NULL, NULL},
+    {"event channels", life_make_evtchn, life_floor_evtchn, quiesce_evtchn, settle_evtchn},
+    {"grants", life_make_grants, life_floor_grants, NULL, settle_grants},
+    {"interrupts", life_make_interrupts, life_floor_interrupts, NULL, settle_interrupts},
+    {"visible", life_make_visible, NULL, quiesce_visible, NULL},
 };
+
+int life_floor(const struct domain_config *c, uint64_t floor[FC_COUNT])
+{
+    int err = 0;
+
+    for (unsigned i = 0; err == 0 && i < ARRAY_COUNT(rows); i++) {
+        err = rows[i].floor != NULL ? rows[i].floor(c, floor) : 0;
+    }
+    return err;
+}
 
 static bool last_rows(const struct domain *d)
 {
@@ -205,8 +223,10 @@ enum step life_drain(struct domain *d)
     if (!spin_trylock(&d->drain_lock)) {
         return STEP_AGAIN;
     }
+    receipt_step_begin(d);
     s = drain_step(d);
     if (s == STEP_AGAIN) {
+        receipt_step_end(d);
         spin_unlock(&d->drain_lock);
     }
     return s;

@@ -5,6 +5,9 @@
 
 #include "core/domain.h"
 
+// What a domain may use for page tables until it is told otherwise, as in Xen.
+#define LIFE_PAGING_FRAMES 16u
+
 enum step { STEP_DONE, STEP_AGAIN };
 
 // Makes all rows, or none: then what was made is taken down the same way, and the domain is no
@@ -13,5 +16,7 @@ int life_make(struct domain *d, const struct domain_config *c) MUST_CHECK;
 // One bounded step of the walk backward; STEP_DONE when the account is closed and d no longer
 // exists.
 enum step life_drain(struct domain *d);
+// The frames that making all rows takes, by class. -E_INVAL where a row would refuse c.
+int life_floor(const struct domain_config *c, uint64_t floor[FC_COUNT]) MUST_CHECK;
 
 #endif

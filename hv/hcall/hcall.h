@@ -89,7 +89,8 @@ struct hcall_family {
 extern const struct hcall_family *const hcall_families[HCALL_NUMBERS];
 extern const struct hcall_family domctl_family, sysctl_family, memory_family, evtchn_family,
     gnttab_family, version_family, console_family, sched_family, vcpu_family, hvm_family,
-    physdev_family, platform_family, xsm_family, vm_assist_family, hypfs_family, multicall_family;
+    physdev_family, platform_family, xsm_family, vm_assist_family, hypfs_family, multicall_family,
+    fief_family;
 
 // The call is to be made again with reg[] as left; no caller sees it.
 #define HCALL_AGAIN (-(long)E_RESTART)

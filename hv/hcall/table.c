@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// All hypercalls by number (Xen public header xen.h). A number that is not here does not exist
-// (-E_NOSYS). Read by the dispatcher; constant.
+// All hypercalls by number (Xen public header xen.h, and abi/fief_op.h). A number that is not here
+// does not exist (-E_NOSYS). Read by the dispatcher; constant.
+#include "abi/fief_op.h"
 #include "hcall/hcall.h"
 
 const struct hcall_family *const hcall_families[HCALL_NUMBERS] = {
@@ -20,4 +21,5 @@ const struct hcall_family *const hcall_families[HCALL_NUMBERS] = {
     [__HYPERVISOR_sysctl] = &sysctl_family,
     [__HYPERVISOR_domctl] = &domctl_family,
     [__HYPERVISOR_hypfs_op] = &hypfs_family,
+    [FIEF_OP_HYPERCALL] = &fief_family,
 };

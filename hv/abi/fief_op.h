@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The one hypercall that Fief adds to the Xen ABI: fief_op, number 55 (__HYPERVISOR_arch_7, which
+// Xen does not use). Arguments: the sub-operation, and the address of its structure. Any program of
+// a manager domain reaches it through privcmd (libxencall: xencall2 with FIEF_OP_HYPERCALL).
+//
+// Amounts are frames of 4096 bytes unless a name says otherwise. Accounts are split into classes;
+// how many there are and their names is asked with FIEF_OP_class, so that a program need not
+// know them. Domids are those of the caller's fief. Errors are those of Xen (negative errno);
+// -EPERM: not the manager of a fief.
+#ifndef ABI_FIEF_OP_H
+#define ABI_FIEF_OP_H
+
+#include <stdint.h>
+
+#define FIEF_OP_HYPERCALL 55u
+
+#define FIEF_OP_version 0u // no structure; returns FIEF_ABI_VERSION
+#define FIEF_OP_class 1u   // struct fief_class
+#define FIEF_OP_budget 2u  // struct fief_budget: of the caller's fief
+#define FIEF_OP_bill 3u    // struct fief_bill: of domain domid
+#define FIEF_OP_next 4u    // struct fief_bill: of the first domain with a number of at least domid
+#define FIEF_OP_own 5u     // struct fief_bill: the hypervisor's; only for who holds the power
+#define FIEF_OP_receipt 6u // struct fief_receipt
+#define FIEF_OP_price 7u   // struct fief_price
+#define FIEF_OP_audit 8u   // no structure; only for who holds the power: recomputes all accounts
+                           // from the frame table while the books stand still, and returns the
+                           // number of differences; all pcpus that need a frame wait for it
+
+#define FIEF_ABI_VERSION 1u
+#define FIEF_CLASSES 16u          // room for classes; not all are in use
+#define FIEF_NAME 16u             // bytes of a name, with the zero byte at its end
+#define FIEF_NO_LIMIT UINT32_MAX  // of a limit: none but the machine's size
+#define FIEF_ADOPTERS 4u
+
+struct fief_class {
+    uint32_t index; // in: -EINVAL at or above count
+    uint32_t count; // out: how many classes there are
+    char name[FIEF_NAME]; // out
+};
+
+// The account of a domain, of a fief or of the hypervisor.
+struct fief_bill {
+    uint16_t domid; // in; out where the next one is asked for (-ESRCH: none)
+    uint16_t flags; // out: FIEF_BILL_*
+    uint32_t pad;
+    uint64_t identity; // out: never used twice; 0 when it is no domain's account
+    char name[FIEF_NAME];
+    uint32_t held[FIEF_CLASSES];
+    uint32_t limit[FIEF_CLASSES]; // what growth never passes
+    uint64_t total;    // sum of held
+    uint64_t peak;     // highest total ever
+    uint64_t promised; // set aside for it in the fief, not yet held
+};
+
+#define FIEF_BILL_DYING 1u
+#define FIEF_BILL_MANAGER 2u
+
+struct fief_budget {
+    uint64_t ram;       // of the machine; all accounts and the free frames add up to it
+    uint64_t free;      // frames of the fief that nobody holds
+    uint64_t promised;  // of these, set aside
+    uint64_t contended; // how often somebody had to wait for the fief's books, since boot
+    uint32_t domains;   // that the fief has, dying ones included
+    uint32_t receipts;  // that can be read
+    struct fief_bill own; // what the fief itself holds
+};
+
+// What is kept of a domain that went.
+struct fief_receipt {
+    uint32_t index;  // in: 0 is the last one; -ENOENT: there are not so many
+    uint16_t domid;
+    uint16_t adopters; // entries of adopter[] in use
+    uint64_t identity;
+    uint8_t handle[16]; // the UUID that the toolstack gave it
+    uint32_t held[FIEF_CLASSES]; // when its end began
+    uint64_t peak;        // highest total ever
+    uint64_t left;        // held by the account when it closed, beside its own frame: 0
+    uint64_t promised;    // still promised then: 0
+    uint64_t longest;     // step, in ticks of the machine's counter
+    uint64_t ticks_a_second;
+    uint32_t steps;       // of its end
+    uint32_t adopted;     // frames that had been lent and became the users' own
+    struct {
+        uint16_t domid; // DOMID_INVALID: one that the caller cannot name
+        uint16_t pad;
+        uint32_t frames;
+    } adopter[FIEF_ADOPTERS]; // the first of them
+};
+
+// What a domain will cost, from the arguments that createdomain, max_mem and
+// set_paging_mempool_size will have. -EINVAL: creation would refuse them. -ENOMEM: the memory
+// does not fit the limits.
+struct fief_price {
+    uint64_t memory_kib; // that the toolstack populates; 0: none yet
+    uint64_t max_kib;    // argument of max_mem
+    uint64_t pool_bytes; // argument of set_paging_mempool_size; 0: it is not called
+    uint32_t max_vcpus;
+    uint32_t max_evtchn_port;
+    int32_t max_grant_frames; // negative: the default
+    uint32_t nr_spis;
+    uint32_t floor[FIEF_CLASSES];   // out: what creation takes, exactly, memory included when the
+                                    // fief has it in blocks of 2 MiB
+    uint32_t ceiling[FIEF_CLASSES]; // out: what growth never passes
+    uint32_t promised;              // out: set aside at creation
+    uint32_t promised_ceiling;      // out: and at most later
+};
+
+#endif

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What is kept of a domain that went: the last RECEIPTS of a fief, in the fief's own pages (the
+// fief pays). While a domain drains its part is noted in struct domain, guarded by its drain_lock;
+// the ring has a lock of its own, held for one copy, once in a domain's death.
+#ifndef CORE_RECEIPT_H
+#define CORE_RECEIPT_H
+
+#include "account/frame.h"
+#include "port/lock.h"
+
+#define RECEIPTS 64u
+#define RECEIPT_ADOPTERS 4u
+
+struct domain;
+struct fief;
+
+struct receipt_adopter {
+    uint16_t domid; // in the fief of the domain that went
+    uint32_t frames;
+};
+
+// Noted while the domain drains.
+struct receipt_notes {
+    uint64_t begun;          // the step that is being made, in ticks of the machine's counter
+    uint32_t held[FC_COUNT]; // frames, when the end began
+    uint32_t steps;          // of the drain
+    uint32_t longest;        // step, in ticks
+    uint32_t adopted;        // frames that went to others, all of them
+    struct receipt_adopter adopter[RECEIPT_ADOPTERS]; // the first who took any; by frames 0: none
+};
+
+struct receipt {
+    uint64_t identity;
+    uint16_t domid;
+    uint8_t handle[16];
+    uint64_t peak;     // frames
+    uint64_t left;     // frames that the account held when it closed, beside its own; always 0
+    uint64_t promised; // and what it promised; always 0
+    struct receipt_notes notes;
+};
+
+struct receipts {
+    struct spinlock lock;
+    uint64_t count; // ever
+    struct receipt ring[RECEIPTS];
+};
+
+// A step of the drain of d begins, or has ended. drain_lock is held. Of a domain that nobody has
+// seen yet nothing is noted.
+void receipt_step_begin(struct domain *d);
+void receipt_step_end(struct domain *d);
+// All there is to say of d, in the step at whose end its account closes. False: nothing.
+bool receipt_fill(struct domain *d, struct receipt *r);
+// The account has closed: from now on the receipt can be read.
+void receipt_keep(struct fief *f, const struct receipt *r);
+
+// A frame of d, which is dying or alive, has been adopted. d's p2m lock is held.
+void receipt_adopted(struct domain *d, const struct domain *by);
+
+// The n-th newest, 0 the last one. False: there is none.
+bool receipt_read(struct fief *f, uint64_t n, struct receipt *out);
+uint64_t receipt_count(struct fief *f); // how many can be read
+
+#endif

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// fief_op: Fief's own hypercall (abi/fief_op.h), by which people see what domains cost, hold and
+// have left behind. Called by the dispatcher; reads the books under the pool's lock, changes and
+// charges nothing.
+#include "abi/fief_op.h"
+
+#include "account/bill.h"
+#include "core/lifecycle.h"
+#include "core/price.h"
+#include "hcall/hcall.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "port/mem.h"
+#include "port/timer.h"
+
+_Static_assert(FC_COUNT <= FIEF_CLASSES, "all classes have their place");
+_Static_assert(sizeof(struct fief_budget) <= HCALL_ARG_MAX, "the argument has its place");
+_Static_assert(sizeof(struct fief_receipt) <= HCALL_ARG_MAX, "the argument has its place");
+_Static_assert(sizeof(struct fief_price) <= HCALL_ARG_MAX, "the argument has its place");
+_Static_assert(RECEIPT_ADOPTERS == FIEF_ADOPTERS, "all adopters have their place");
+
+#define SPIS_MAX (1020u - 32u) // shared interrupts that a GIC can have (Arm GIC architecture)
+
+static long op_version(struct hcall *h)
+{
+    (void)h;
+    return FIEF_ABI_VERSION;
+}
+
+static long op_class(struct hcall *h)
+{
+    struct fief_class *a = (void *)h->in.bytes;
+
+    if (a->index >= FC_COUNT) {
+        return -E_INVAL;
+    }
+    a->count = FC_COUNT;
+    string_copy(a->name, frame_class_name((enum frame_class)a->index), sizeof(a->name));
+    return 0;
+}
+
+static uint32_t frames32(uint64_t n)
+{
+    return (uint32_t)MIN(n, FIEF_NO_LIMIT);
+}
+
+static void narrow(uint32_t to[FIEF_CLASSES], const uint64_t from[FC_COUNT])
+{
+    memset(to, 0, FIEF_CLASSES * sizeof(*to));
+    for (unsigned c = 0; c < FC_COUNT; c++) {
+        to[c] = frames32(from[c]);
+    }
+}
+
+static void fill_account(struct fief_bill *b, struct account *a)
+{
+    struct account_bill books;
+
+    memset(b, 0, sizeof(*b));
+    account_bill(a, &books);
+    string_copy(b->name, a->name, sizeof(b->name));
+    narrow(b->held, books.held);
+    narrow(b->limit, books.limit);
+    b->total = books.total;
+    b->peak = books.peak;
+    b->promised = books.promised;
+}
+
+static void fill_domain(const struct domain *viewer, struct domain *d, struct fief_bill *b)
+{
+    uint64_t limit[FC_COUNT];
+
+    fill_account(b, &d->account);
+    price_limits(d, limit);
+    narrow(b->limit, limit);
+    b->domid = fief_number(viewer, d);
+    b->identity = d->identity;
+    b->flags = (uint16_t)((domain_alive(d) ? 0u : FIEF_BILL_DYING) |
+                          (d->is_manager ? FIEF_BILL_MANAGER : 0u));
+}
+
+static long op_budget(struct hcall *h)
+{
+    struct fief_budget *a = (void *)h->in.bytes;
+    struct fief *f = h->caller->fief;
+    struct pool_bill books;
+
+    pool_bill(&f->pool, &books);
+    fill_account(&a->own, &f->account);
+    a->ram = frame_ram_count();
+    a->free = books.free;
+    a->promised = books.promised;
+    a->contended = books.contended;
+    a->domains = f->domains;
+    a->receipts = (uint32_t)receipt_count(f);
+    return 0;
+}
+
+static long op_bill(struct hcall *h)
+{
+    fill_domain(h->caller, h->target, (void *)h->in.bytes);
+    return 0;
+}
+
+static long op_next(struct hcall *h)
+{
+    struct fief_bill *a = (void *)h->in.bytes;
+    struct domain *d = fief_next(h->caller->fief, a->domid);
+
+    if (!d) {
+        return -E_SRCH;
+    }
+    fill_domain(h->caller, d, a);
+    return 0;
+}
+
+static long op_own(struct hcall *h)
+{
+    mfn_t own = frame_of_ptr(fief_root);
+
+    fill_account((void *)h->in.bytes, account_of_frame(own));
+    return 0;
+}
+
+static long op_receipt(struct hcall *h)
+{
+    struct fief_receipt *a = (void *)h->in.bytes;
+    uint32_t index = a->index;
+    struct receipt r;
+
+    if (!receipt_read(h->caller->fief, index, &r)) {
+        return -E_NOENT;
+    }
+    memset(a, 0, sizeof(*a));
+    a->index = index;
+    a->domid = r.domid;
+    a->identity = r.identity;
+    memcpy(a->handle, r.handle, sizeof(a->handle));
+    memcpy(a->held, r.notes.held, sizeof(r.notes.held));
+    a->peak = r.peak;
+    a->left = r.left;
+    a->promised = r.promised;
+    a->longest = r.notes.longest;
+    a->ticks_a_second = time_frequency();
+    a->steps = r.notes.steps;
+    a->adopted = r.notes.adopted;
+    while (a->adopters < FIEF_ADOPTERS && r.notes.adopter[a->adopters].frames != 0) {
+        a->adopter[a->adopters].domid = r.notes.adopter[a->adopters].domid;
+        a->adopter[a->adopters].frames = r.notes.adopter[a->adopters].frames;
+        a->adopters++;
+    }
+    return 0;
+}
+
+static long op_price(struct hcall *h)
+{
+    struct fief_price *a = (void *)h->in.bytes;
+    struct domain_config config = {
+        .vcpus = a->max_vcpus,
+        .max_evtchn_port = MIN(a->max_evtchn_port, EVTCHN_PORTS_MAX - 1),
+        .max_grant_frames =
+            a->max_grant_frames < 0 ? GNTTAB_FRAMES_DEFAULT : (uint32_t)a->max_grant_frames,
+        .spis = a->nr_spis,
+    };
+    struct price_request r = {
+        .config = &config,
+        .ram = a->memory_kib >> (PAGE_SHIFT - 10),
+        .ram_limit = a->max_kib >> (PAGE_SHIFT - 10),
+        .p2m_limit = a->pool_bytes ? a->pool_bytes >> PAGE_SHIFT : LIFE_PAGING_FRAMES,
+    };
+    struct price p;
+    long error;
+
+    if (a->nr_spis > SPIS_MAX) {
+        return -E_INVAL;
+    }
+    error = price_make(&r, &p);
+    if (error) {
+        return error;
+    }
+    narrow(a->floor, p.floor);
+    narrow(a->ceiling, p.ceiling);
+    a->promised = frames32(p.promised);
+    a->promised_ceiling = frames32(p.promised_ceiling);
+    return 0;
+}
+
+static long op_audit(struct hcall *h)
+{
+    return pool_audit(&h->caller->fief->pool);
+}
+
+static const struct hcall_row rows[] = {
+    [FIEF_OP_version] = {.name = "version", .call = op_version, .right = RIGHT_OBSERVE, .work = 1},
+    [FIEF_OP_class] = {.name = "class", .call = op_class, .size = sizeof(struct fief_class),
+                       .direction = DIR_INOUT, .right = RIGHT_OBSERVE, .work = 1},
+    [FIEF_OP_budget] = {.name = "budget", .call = op_budget, .size = sizeof(struct fief_budget),
+                        .direction = DIR_OUT, .right = RIGHT_OBSERVE, .work = 3},
+    [FIEF_OP_bill] = {.name = "bill", .call = op_bill, .size = sizeof(struct fief_bill),
+                      .direction = DIR_INOUT, .right = RIGHT_OBSERVE,
+                      .relation = TARGET_SELF_OR_BELOW | TARGET_DYING,
+                      .target_at = offsetof(struct fief_bill, domid), .work = 3},
+    [FIEF_OP_next] = {.name = "next", .call = op_next, .size = sizeof(struct fief_bill),
+                      .direction = DIR_INOUT, .right = RIGHT_OBSERVE, .work = 6},
+    [FIEF_OP_own] = {.name = "own", .call = op_own, .size = sizeof(struct fief_bill),
+                     .direction = DIR_OUT, .right = RIGHT_MACHINE, .work = 3},
+    [FIEF_OP_receipt] = {.name = "receipt", .call = op_receipt,
+                         .size = sizeof(struct fief_receipt), .direction = DIR_INOUT,
+                         .right = RIGHT_OBSERVE, .work = 2},
+    [FIEF_OP_price] = {.name = "price", .call = op_price, .size = sizeof(struct fief_price),
+                       .direction = DIR_INOUT, .right = RIGHT_OBSERVE, .work = 2},
+    // Four walks of the frame table: some ten instructions for each run of frames.
+    [FIEF_OP_audit] = {.name = "audit", .call = op_audit, .right = RIGHT_MACHINE, .work = 20000},
+};
+
+const struct hcall_family fief_family = {
+    .name = "fief_op",
+    .form = FORM_COMMAND,
+    .rows = ARRAY_COUNT(rows),
+    .row = rows,
+};

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// links: hv
+// What people see of accounts: the price is what creation takes, the bill adds up to the machine,
+// the receipt says what was held and that nothing is left.
+#include "tests/unit/core_bed.h"
+
+#include "abi/fief_op.h"
+#include "core/price.h"
+#include "hcall/hcall.h"
+#include "tests/bed/tools.h"
+
+static long fief_op(uint32_t command, void *argument, size_t size)
+{
+    long result;
+
+    memcpy(bed_page(0), argument, size);
+    result = bed_call(FIEF_OP_HYPERCALL, command, bed_address(0), 0, 0, 0);
+    memcpy(argument, bed_page(0), size);
+    return result;
+}
+
+static void floor_equals(const struct domain_config *c)
+{
+    uint64_t floor[FC_COUNT] = {0};
+    struct domain *d;
+
+    assert_int_equal(life_floor(c, floor), 0);
+    assert_int_equal(domain_create(fief_root, c, &d), 0);
+    for (unsigned i = 0; i < FC_COUNT; i++) {
+        if (d->account.held[i] != floor[i]) {
+            fail_msg("%u vcpus, %u spis: class %s: floor %llu, taken %llu", c->vcpus, c->spis,
+                     frame_class_name((enum frame_class)i), (unsigned long long)floor[i],
+                     (unsigned long long)d->account.held[i]);
+        }
+    }
+    assert_int_equal(d->account.promised, 0);
+    guest_end(d);
+}
+
+static void test_floor_is_what_creation_takes(void **state)
+{
+    static const uint32_t vcpus[] = {1, 2, 3, 8, 9, 64, 127, 128};
+    static const uint32_t spis[] = {0, 1, 32, 100, 256, 960, 988};
+    static const uint32_t grants[] = {1, 4, GNTTAB_FRAMES_MAX};
+    struct domain_config c = {.name = "guest", .max_evtchn_port = 1023, .domid = -1};
+
+    (void)state;
+    boot(1);
+    for (unsigned v = 0; v < ARRAY_COUNT(vcpus); v++) {
+        for (unsigned s = 0; s < ARRAY_COUNT(spis); s++) {
+            for (unsigned g = 0; g < ARRAY_COUNT(grants); g++) {
+                c.vcpus = vcpus[v];
+                c.spis = spis[s];
+                c.max_grant_frames = grants[g];
+                c.max_evtchn_port = 1u << (g * 6);
+                floor_equals(&c);
+            }
+        }
+    }
+    check_all_back("creations");
+}
+
+// What creation refuses has no price.
+static void test_no_price_for_what_is_refused(void **state)
+{
+    struct domain_config c = {.name = "guest", .vcpus = 1, .max_grant_frames = 1, .domid = -1};
+    struct price_request r = {.config = &c, .p2m_limit = 16};
+    struct price p;
+
+    (void)state;
+    boot(1);
+    assert_int_equal(price_make(&r, &p), 0);
+    c.vcpus = 0;
+    assert_int_equal(price_make(&r, &p), -E_INVAL);
+    c.vcpus = DOMAIN_VCPUS_MAX + 1;
+    assert_int_equal(price_make(&r, &p), -E_INVAL);
+    c.vcpus = 1;
+    c.max_grant_frames = 0;
+    assert_int_equal(price_make(&r, &p), -E_INVAL);
+    c.max_grant_frames = 1;
+    c.spis = UINT32_MAX;
+    assert_int_equal(price_make(&r, &p), -E_INVAL);
+    c.spis = 0;
+    r.ram = 100; // beyond the limit, which is none
+    assert_int_equal(price_make(&r, &p), -E_NOMEM);
+    r.ram_limit = 104;
+    assert_int_equal(price_make(&r, &p), 0);
+    r.ram = r.ram_limit = UINT64_MAX >> 14;
+    r.p2m_limit = UINT64_MAX;
+    assert_int_equal(price_make(&r, &p), -E_INVAL);
+}
+
+// As libxl does: blocks as far as they go, pages for the rest, and the four magic pages.
+static void populate(uint16_t domid, uint64_t frames)
+{
+    uint32_t blocks = (uint32_t)(frames / PAGES_2M);
+    uint32_t pages = (uint32_t)(frames % PAGES_2M);
+
+    assert_int_equal(tools_populate(domid, RAM, blocks, ORDER_2M), blocks);
+    assert_int_equal(tools_populate(domid, RAM + blocks * PAGES_2M, pages, 0), pages);
+    assert_int_equal(tools_populate(domid, 0x39000, 4, 0), 4);
+}
+
+static void price_equals(uint32_t vcpus, uint64_t kib)
+{
+    struct fief_price price = {.memory_kib = kib, .max_kib = kib + 1024, .pool_bytes = 1u << 21,
+                               .max_vcpus = vcpus, .max_evtchn_port = 1023,
+                               .max_grant_frames = -1};
+    struct fief_bill bill = {0};
+    long domid;
+
+    assert_int_equal(fief_op(FIEF_OP_price, &price, sizeof(price)), 0);
+    domid = tools_create(vcpus);
+    assert_true(domid > 0);
+    assert_int_equal(tools_max_mem((uint16_t)domid, price.max_kib), 0);
+    assert_int_equal(tools_paging_pool((uint16_t)domid, price.pool_bytes), 0);
+    assert_int_equal(tools_max_vcpus((uint16_t)domid, vcpus), 0);
+    populate((uint16_t)domid, kib / 4);
+    bill.domid = (uint16_t)domid;
+    assert_int_equal(fief_op(FIEF_OP_bill, &bill, sizeof(bill)), 0);
+    assert_memory_equal(bill.held, price.floor, sizeof(bill.held));
+    for (unsigned c = 0; c < FC_COUNT; c++) {
+        assert_true(bill.limit[c] == price.ceiling[c]);
+    }
+    assert_int_equal(bill.promised, price.promised);
+    assert_int_equal(tools_destroy((uint16_t)domid), 0);
+}
+
+static void test_price_is_what_xl_create_takes(void **state)
+{
+    static const uint64_t kib[] = {8192, 16384, 16388, 10240 + 1024, 2048, 4};
+
+    (void)state;
+    boot(2);
+    for (unsigned i = 0; i < ARRAY_COUNT(kib); i++) {
+        price_equals(1, kib[i]);
+        price_equals(5, kib[i]);
+    }
+    check_all_back("domains that were priced");
+}
+
+static uint64_t sum_of_bills(void)
+{
+    struct fief_budget budget;
+    struct fief_bill bill = {0};
+    uint64_t sum;
+
+    assert_int_equal(fief_op(FIEF_OP_budget, &budget, sizeof(budget)), 0);
+    sum = budget.free + budget.own.total;
+    assert_int_equal(fief_op(FIEF_OP_own, &bill, sizeof(bill)), 0);
+    sum += bill.total;
+    bill.domid = 0;
+    for (unsigned n = 0; fief_op(FIEF_OP_next, &bill, sizeof(bill)) == 0; n++) {
+        uint64_t total = 0;
+
+        for (unsigned c = 0; c < FIEF_CLASSES; c++) {
+            total += bill.held[c];
+            assert_true(bill.held[c] <= bill.limit[c]);
+        }
+        assert_int_equal(total, bill.total);
+        assert_true(bill.peak >= bill.total);
+        sum += bill.total;
+        bill.domid++;
+        assert_true(n < budget.domains);
+    }
+    assert_int_equal(budget.ram, frame_ram_count());
+    return sum;
+}
+
+static void test_bills_add_up(void **state)
+{
+    struct domain *a, *b;
+
+    (void)state;
+    boot(2);
+    assert_int_equal(sum_of_bills(), frame_ram_count());
+    a = guest_with_ram();
+    assert_int_equal(sum_of_bills(), frame_ram_count());
+    b = guest_with_ram();
+    grant(a, 8, RAM, b);
+    (void)lend(b, AWAY, a, 8);
+    assert_int_equal(sum_of_bills(), frame_ram_count());
+    guest_end(a);
+    assert_int_equal(sum_of_bills(), frame_ram_count());
+    guest_end(b);
+    assert_int_equal(sum_of_bills(), frame_ram_count());
+    check_all_back("bills");
+}
+
+static void test_receipt(void **state)
+{
+    struct fief_receipt r = {0};
+    struct domain *a, *b;
+    uint16_t domid, other;
+    uint64_t identity, peak;
+    uint32_t ram;
+
+    (void)state;
+    boot(2);
+    assert_int_equal(fief_op(FIEF_OP_receipt, &r, sizeof(r)), -E_NOENT);
+    a = guest_with_ram();
+    b = guest_with_ram();
+    domid = a->domid;
+    other = b->domid;
+    identity = a->identity;
+    grant(a, 8, RAM, b);
+    (void)lend(b, AWAY, a, 8);
+    assert_int_equal(memory_decrease(a, gfn(RAM + 1), 0), 0);
+    ram = (uint32_t)a->account.held[FC_RAM];
+    peak = a->account.peak;
+    guest_end(a);
+    assert_int_equal(fief_op(FIEF_OP_receipt, &r, sizeof(r)), 0);
+    assert_int_equal(r.domid, domid);
+    assert_int_equal(r.identity, identity);
+    assert_int_equal(r.held[FC_RAM], ram);
+    assert_int_equal(r.peak, peak);
+    assert_true(r.peak > r.held[FC_RAM]);
+    assert_int_equal(r.left, 0);
+    assert_int_equal(r.promised, 0);
+    assert_true(r.steps > 3);
+    assert_true(r.ticks_a_second != 0);
+    assert_int_equal(r.adopted, 1);
+    assert_int_equal(r.adopters, 1);
+    assert_int_equal(r.adopter[0].domid, other);
+    assert_int_equal(r.adopter[0].frames, 1);
+    guest_end(b);
+    assert_int_equal(fief_op(FIEF_OP_receipt, &r, sizeof(r)), 0);
+    assert_int_equal(r.domid, other);
+    assert_int_equal(r.held[FC_ADOPTED], 1);
+    assert_int_equal(r.adopted, 0);
+    r.index = 1;
+    assert_int_equal(fief_op(FIEF_OP_receipt, &r, sizeof(r)), 0);
+    assert_int_equal(r.domid, domid);
+    r.index = 2;
+    assert_int_equal(fief_op(FIEF_OP_receipt, &r, sizeof(r)), -E_NOENT);
+}
+
+// The ring goes round; a creation that fails has none.
+static void test_receipts_go_round(void **state)
+{
+    struct fief_budget budget;
+    struct fief_receipt r = {.index = RECEIPTS - 1};
+    struct domain *d;
+
+    (void)state;
+    boot(1);
+    for (unsigned i = 0; i < RECEIPTS + 10; i++) {
+        d = guest_make();
+        guest_end(d);
+        (void)account_fail_charge(4);
+        assert_int_equal(guest_try(4, -1, &d), -E_NOMEM);
+    }
+    (void)account_fail_charge(0);
+    assert_int_equal(fief_op(FIEF_OP_budget, &budget, sizeof(budget)), 0);
+    assert_int_equal(budget.receipts, RECEIPTS);
+    assert_int_equal(fief_op(FIEF_OP_receipt, &r, sizeof(r)), 0);
+    r.index = RECEIPTS;
+    assert_int_equal(fief_op(FIEF_OP_receipt, &r, sizeof(r)), -E_NOENT);
+    check_all_back("receipts");
+}
+
+static void test_classes_audit_and_rights(void **state)
+{
+    struct fief_class c = {0};
+    struct domain *d;
+    uint64_t at;
+
+    (void)state;
+    boot(1);
+    assert_int_equal(fief_op(FIEF_OP_class, &c, sizeof(c)), 0);
+    assert_int_equal(c.count, FC_COUNT);
+    assert_string_equal(c.name, "free");
+    c.index = FC_COUNT;
+    assert_int_equal(fief_op(FIEF_OP_class, &c, sizeof(c)), -E_INVAL);
+    assert_int_equal(fief_op(FIEF_OP_version, &c, 0), FIEF_ABI_VERSION);
+    assert_int_equal(fief_op(FIEF_OP_audit, &c, 0), 0);
+    d = guest_with_ram();
+    d->account.held[FC_RAM]++;
+    assert_true(fief_op(FIEF_OP_audit, &c, 0) > 0);
+    d->account.held[FC_RAM]--;
+    at = RAM << PAGE_SHIFT;
+    for (unsigned op = 0; op < fief_family.rows; op++) {
+        assert_int_equal(bed_call_as(d->vcpu[0], FIEF_OP_HYPERCALL, op, at, 0), -E_PERM);
+    }
+    assert_int_equal(fief_op(fief_family.rows, &c, 0), -E_NOSYS);
+    guest_end(d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_floor_is_what_creation_takes),
+        cmocka_unit_test(test_no_price_for_what_is_refused),
+        cmocka_unit_test(test_price_is_what_xl_create_takes),
+        cmocka_unit_test(test_bills_add_up),
+        cmocka_unit_test(test_receipt),
+        cmocka_unit_test(test_receipts_go_round),
+        cmocka_unit_test(test_classes_audit_and_rights),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
