@@ -20,8 +20,8 @@ struct cap {
 };
 
 void cap_init(struct domain *d);
-// percent of one pcpu, 250: two and a half of them; 0: no cap. In effect from now on. Called without
-// a run_lock.
+// percent of one pcpu, 250: two and a half of them; 0: no cap. In effect from now on. Called
+// without a run_lock.
 void cap_set(struct domain *d, uint32_t percent);
 // A vcpu of the domain ran for so many ns until now. Under the run_lock of its pcpu.
 void cap_charge(struct domain *d, uint64_t ran, uint64_t now);
