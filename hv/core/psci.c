@@ -115,7 +115,8 @@ static long psci_affinity_info(struct vcpu *v, const uint64_t arg[3])
     mask = arg[1] == AFFINITY_LEVELS ? 0 : AFFINITY_LOW_MASK << 8 * arg[1] & AFFINITY_LOW_MASK;
     for (uint32_t i = 0; i < d->vcpu_count; i++) {
         if ((affinity(i) & mask) == (arg[0] & mask) && (d->vcpu[i]->flags & VCPU_PRESENT)) {
-            if (d->vcpu[i]->flags & VCPU_ONLINE) {
+            // One that is still being put away counts as on: who hears "off" may switch it on.
+            if ((d->vcpu[i]->flags & VCPU_ONLINE) || !sched_saved(d->vcpu[i])) {
                 return AFFINITY_ON;
             }
             state = AFFINITY_OFF;

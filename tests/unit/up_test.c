@@ -100,7 +100,9 @@ static void cpus_on_and_off(void **state)
     up_enter(&second->arch);
     (void)firmware(second, PSCI_CPU_OFF, 0, 0, 0);
     assert_int_equal(firmware(v, PSCI_CPU_ON_64, 1, ENTRY, 7), -5); // not put away yet
+    assert_int_equal(firmware(v, PSCI_AFFINITY_INFO_64, 1, 0, 0), 0);
     assert_false(bed_turn(1));
+    assert_int_equal(firmware(v, PSCI_AFFINITY_INFO_64, 1, 0, 0), 1);
     assert_int_equal(firmware(v, PSCI_CPU_ON_64, 1, ENTRY, 8), 0);
     assert_int_equal(second->arch.x[0], 8);
 }
