@@ -71,11 +71,12 @@ REMARKS = {
     'vm_assist.enable': 'runstate_update_flag',
     'vm_assist.disable': 'runstate_update_flag',
     'hvm_op.set_param': 'CALLBACK_IRQ, STORE and CONSOLE pfn and evtchn, the rings of paging, monitor and sharing',
+    'memory_op.claim_pages': 'promises the frames that the domain lacks; charges of RAM use them up',
     'sysctl.physinfo': 'free pages: what can be charged, in the budget of the fief',
     'sysctl.sched_id': 'credit2: its weight means the same here',
     'sysctl.getdomaininfolist': '1024 domains at most a call',
     'sysctl.debug_keys': '32 keys at most a call',
-    'sysctl.cpupool_op': 'INFO of pool 0 and FREEINFO; one pool, other operations -EOPNOTSUPP',
+    'sysctl.cpupool_op': 'INFO of pool 0, FREEINFO, MOVEDOMAIN to pool 0; one pool, other operations -EOPNOTSUPP',
     'sysctl.scheduler_op': 'the rate limit, 100 to 500000 us; 0, the default, is none',
     'domctl.createdomain': 'flags hvm and hap exactly; GICv3; grant tables version 1; at most 128 vcpus; no IOMMU, '
                            'vPMU, TEE, vmtrace. Vcpus are paid for here',

@@ -150,6 +150,20 @@ void account_close(struct account *a)
     spin_unlock(&pool->lock);
 }
 
+// Frames that a may still charge to the class. The pool's lock is held.
+static uint64_t chargeable(const struct account *a, enum frame_class c)
+{
+    return a->pool->free - a->pool->promised + (c == FC_RAM ? a->claimed : 0);
+}
+
+static void claim_lower(struct account *a, uint64_t count)
+{
+    a->claimed -= count;
+    a->promised -= count;
+    a->pool->claimed -= count;
+    a->pool->promised -= count;
+}
+
 int account_charge(struct account *a, enum frame_class c, unsigned order, mfn_t *out)
 {
     struct pool *pool = a->pool;
@@ -160,11 +174,12 @@ int account_charge(struct account *a, enum frame_class c, unsigned order, mfn_t 
         return -E_NOMEM;
     }
     pool_lock(pool);
-    if (a->held[c] + count <= a->limit[c] && pool->free - pool->promised >= count) {
+    if (a->held[c] + count <= a->limit[c] && chargeable(a, c) >= count) {
         m = pool_get(pool, order);
     }
     if (m.n != 0) {
         give(a, c, m, order);
+        claim_lower(a, c == FC_RAM ? MIN(a->claimed, count) : 0);
     }
     spin_unlock(&pool->lock);
     if (m.n == 0) {
@@ -323,6 +338,34 @@ void account_release(struct account *a, uint64_t count)
     invariant(a->promised >= count && a->pool->promised >= count);
     a->promised -= count;
     a->pool->promised -= count;
+    spin_unlock(&a->pool->lock);
+}
+
+int account_claim(struct account *a, uint64_t total)
+{
+    uint64_t lacks;
+    int err = 0;
+
+    pool_lock(a->pool);
+    lacks = total - MIN(total, a->held[FC_RAM]);
+    if (a->claimed != 0 || lacks == 0 || total > a->limit[FC_RAM]) {
+        err = -E_INVAL;
+    } else if (a->pool->free - a->pool->promised < lacks) {
+        err = -E_NOMEM;
+    } else {
+        a->claimed = lacks;
+        a->promised += lacks;
+        a->pool->claimed += lacks;
+        a->pool->promised += lacks;
+    }
+    spin_unlock(&a->pool->lock);
+    return err;
+}
+
+void account_unclaim(struct account *a)
+{
+    pool_lock(a->pool);
+    claim_lower(a, a->claimed);
     spin_unlock(&a->pool->lock);
 }
 

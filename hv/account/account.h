@@ -19,6 +19,7 @@ struct account {
     uint64_t total;           // sum of held
     uint64_t peak;            // highest total so far
     uint64_t promised;        // frames set aside in the pool, not yet held
+    uint64_t claimed;         // of these, set aside for class ram
     uint32_t list[FC_COUNT];  // first run of each class
     char name[ACCOUNT_NAME_MAX];
     uint64_t audit[FC_COUNT]; // scratch of account_audit, as is the next
@@ -31,6 +32,7 @@ struct pool {
     uint32_t free_list[ORDER_COUNT]; // by order
     uint64_t free;                   // frames on the free lists
     uint64_t promised;               // of these, set aside by accounts
+    uint64_t claimed;                // of these, for class ram
     uint64_t contended;              // how often the lock was waited for
     uint64_t audit_promised;         // scratch of account_audit
 };
@@ -67,6 +69,12 @@ void account_reclass(struct account *a, mfn_t m, enum frame_class c);
 // Sets count frames of the pool aside for a; -E_NOMEM when there are not so many.
 int account_promise(struct account *a, uint64_t count) MUST_CHECK;
 void account_release(struct account *a, uint64_t count);
+// Sets aside what a lacks of total frames of class ram; charges of that class use it up.
+// -E_INVAL: something is set aside already, or total is not more than a holds, or more than it may
+// hold. -E_NOMEM: there are not so many frames.
+int account_claim(struct account *a, uint64_t total) MUST_CHECK;
+// Gives up what is left of a claim.
+void account_unclaim(struct account *a);
 // The single frame m, owned by from, becomes to's (class adopted); a promise of to is used up for
 // it.
 void account_adopt(struct account *from, struct account *to, mfn_t m);

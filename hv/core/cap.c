@@ -19,13 +19,12 @@ static int64_t quota(const struct cap *c)
 static void refill(struct cap *c, uint64_t now)
 {
     uint64_t periods = now > c->period_begun ? (now - c->period_begun) / PERIOD_NS : 0;
-    // More of them than this pay any debt.
-    uint64_t counted = MIN(periods, UINT32_MAX);
+    // So many fill it, whatever is owed.
+    uint64_t wanted = (uint64_t)((quota(c) - c->budget) / quota(c)) + 1;
 
     c->period_begun += periods * PERIOD_NS;
-    if (periods != 0) {
-        c->budget = MIN(c->budget + (int64_t)counted * quota(c), quota(c));
-    }
+    c->budget += (int64_t)MIN(periods, wanted) * quota(c);
+    c->budget = MIN(c->budget, quota(c));
 }
 
 // Stops the domain until the period in which its debt is paid.

@@ -104,6 +104,7 @@ static enum step settle_p2m(struct domain *d)
             }
         }
     }
+    account_unclaim(&d->account);
     if (d->account.promised != 0) {
         account_release(&d->account, d->account.promised);
     }

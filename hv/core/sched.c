@@ -305,6 +305,7 @@ static void make_ready(struct vcpu *v, unsigned states)
 void sched_init(void)
 {
     atomic_store_explicit(&idle_pcpus, 0, memory_order_relaxed);
+    atomic_store_explicit(&rate_limit_us, 0, memory_order_relaxed);
 }
 
 void sched_vcpu_init(struct vcpu *v)

@@ -31,11 +31,15 @@ static bool config_good(const struct xen_domctl_createdomain *c)
            a->tee_type == XEN_DOMCTL_CONFIG_TEE_NONE && a->nr_spis <= IRQ_END - IRQ_PRIVATE;
 }
 
+struct domctl_limit domctl_grant_frames = {GNTTAB_FRAMES_MAX, 1, GNTTAB_FRAMES_MAX};
+struct domctl_limit domctl_maptrack_frames = {MAPTRACK_FRAMES_MAX, 0, MAPTRACK_FRAMES_MAX};
+
 // Negative asks for the default, as in Xen. False: out of range.
-static bool limit_choose(int32_t wanted, uint32_t most, uint32_t least, uint32_t *out)
+static bool limit_choose(int32_t wanted, const struct domctl_limit *l, uint32_t *out)
 {
-    *out = wanted < 0 ? most : (uint32_t)wanted;
-    return *out >= least && *out <= most;
+    *out = wanted < 0 ? atomic_load_explicit(&l->standard, memory_order_relaxed)
+                      : (uint32_t)wanted;
+    return *out >= l->least && *out <= l->most;
 }
 
 // Makes a paused domain without memory, its vcpus absent. The answer has its number and what it
@@ -59,9 +63,12 @@ static long create_domain(struct hcall *h)
     uint32_t maptrack;
     int error;
 
+    if (c->arch.gic_version == XEN_DOMCTL_CONFIG_GIC_V2) {
+        return -E_NODEV; // as Xen says it where there is none
+    }
     if (!config_good(c) ||
-        !limit_choose(c->max_grant_frames, GNTTAB_FRAMES_MAX, 1, &config.max_grant_frames) ||
-        !limit_choose(c->max_maptrack_frames, MAPTRACK_FRAMES_MAX, 0, &maptrack)) {
+        !limit_choose(c->max_grant_frames, &domctl_grant_frames, &config.max_grant_frames) ||
+        !limit_choose(c->max_maptrack_frames, &domctl_maptrack_frames, &maptrack)) {
         return -E_INVAL;
     }
     memcpy(config.handle, c->handle, sizeof(config.handle));
@@ -176,6 +183,7 @@ void domctl_fill_info(const struct domain *viewer, const struct domain *d,
     info->flags = life_flags(d);
     fill_vcpus(d, info);
     info->tot_pages = d->account.held[FC_RAM];
+    info->outstanding_pages = d->account.claimed;
     info->max_pages = d->max_pages;
     info->shared_info_frame = d->shared_info_gfn;
     info->ssidref = d->ssidref;

@@ -13,6 +13,15 @@ void domctl_fill_info(const struct domain *viewer, const struct domain *d,
 // change of state.
 uint64_t domctl_run_time(const struct vcpu *v);
 
+// What createdomain accepts, and takes when it is not told; the standard can be set by hypfs.
+struct domctl_limit {
+    _Atomic uint32_t standard;
+    uint32_t least;
+    uint32_t most;
+};
+extern struct domctl_limit domctl_grant_frames;
+extern struct domctl_limit domctl_maptrack_frames;
+
 // The rows about vcpus and scheduling (domctl_vcpu.c).
 long domctl_set_vcpu_affinity(struct hcall *h);
 long domctl_get_vcpu_affinity(struct hcall *h);

@@ -3,7 +3,7 @@
 // the dispatcher, for managers only; needs no lock, charges nothing. The tree is the table below;
 // the layout of what is read is Xen's (public header hypfs.h).
 #include "core/console.h"
-#include "hcall/hcall.h"
+#include "hcall/domctl.h"
 #include "hcall/info.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
@@ -79,6 +79,48 @@ static int put_guest_level(const char *value)
     return 0;
 }
 
+static size_t get_limit(const struct domctl_limit *l, char *to, size_t size)
+{
+    return (size_t)format(to, size, "%u", l->standard);
+}
+
+static int put_limit(struct domctl_limit *l, const char *value)
+{
+    uint32_t number = 0;
+
+    for (const char *at = value; *at != 0 || at == value; at++) {
+        if (*at < '0' || *at > '9' || number > l->most) {
+            return -E_INVAL;
+        }
+        number = number * 10 + (uint32_t)(*at - '0');
+    }
+    if (number < l->least || number > l->most) {
+        return -E_INVAL;
+    }
+    l->standard = number;
+    return 0;
+}
+
+static size_t get_grant_frames(char *to, size_t size)
+{
+    return get_limit(&domctl_grant_frames, to, size);
+}
+
+static int put_grant_frames(const char *value)
+{
+    return put_limit(&domctl_grant_frames, value);
+}
+
+static size_t get_maptrack_frames(char *to, size_t size)
+{
+    return get_limit(&domctl_maptrack_frames, to, size);
+}
+
+static int put_maptrack_frames(const char *value)
+{
+    return put_limit(&domctl_maptrack_frames, value);
+}
+
 #define DIRECTORY(p) {.path = (p), .type = XEN_HYPFS_TYPE_DIR}
 #define TEXT(p, t) {.path = (p), .type = XEN_HYPFS_TYPE_STRING, .text = (t)}
 #define NUMBER(p, n) {.path = (p), .type = XEN_HYPFS_TYPE_UINT, .number = (n)}
@@ -98,7 +140,12 @@ static const struct node tree[] = {
     TEXT("/buildinfo/version/extra", INFO_EXTRA),
     NUMBER("/buildinfo/version/major", INFO_MAJOR),
     NUMBER("/buildinfo/version/minor", INFO_MINOR),
+    DIRECTORY("/cpupool"),
+    DIRECTORY("/cpupool/0"),
+    TEXT("/cpupool/0/sched-gran", "cpu"),
     DIRECTORY("/params"),
+    PARAMETER("/params/gnttab_max_frames", get_grant_frames, put_grant_frames),
+    PARAMETER("/params/gnttab_max_maptrack_frames", get_maptrack_frames, put_maptrack_frames),
     PARAMETER("/params/guest_loglvl", get_guest_level, put_guest_level),
     PARAMETER("/params/loglvl", get_own_level, put_own_level),
 };

@@ -75,6 +75,22 @@ static long maximum_gpfn(struct hcall *h)
     return (long)h->target->p2m.max_gfn;
 }
 
+// Promises frames for a domain that is being built: what it lacks of nr_extents pages (Xen public
+// header memory.h); none: gives the rest of a claim up. Errors are account_claim's.
+static long claim_pages(struct hcall *h)
+{
+    const struct xen_memory_reservation *r = (const void *)h->in.bytes;
+
+    if (r->extent_start.q != 0 || r->extent_order != 0 || r->mem_flags != 0) {
+        return -E_INVAL;
+    }
+    if (r->nr_extents == 0) {
+        account_unclaim(&h->target->account);
+        return 0;
+    }
+    return account_claim(&h->target->account, r->nr_extents);
+}
+
 // No page is shared by content; the tools only want the figure.
 static long no_sharing(struct hcall *h)
 {
@@ -109,6 +125,9 @@ static const struct hcall_row rows[] = {
     [XENMEM_remove_from_physmap] = {"remove_from_physmap", memory_remove_from_physmap,
                                     DOMID_AT(xen_remove_from_physmap), EITHER, .work = 4,
                                     .charge = 1},
+    [XENMEM_claim_pages] = {"claim_pages", claim_pages, DOMID_AT(xen_memory_reservation),
+                            .direction = DIR_IN, .right = RIGHT_BUILD,
+                            .relation = TARGET_SELF_OR_BELOW, .work = 1},
     [XENMEM_acquire_resource] = {"acquire_resource", memory_acquire_resource,
                                  DOMID_AT(xen_mem_acquire_resource), .direction = DIR_INOUT,
                                  .right = RIGHT_BUILD, .relation = TARGET_BELOW, .work = 800,

@@ -51,6 +51,7 @@ static long read_console(struct hcall *h)
 static long phys_info(struct hcall *h)
 {
     struct xen_sysctl_physinfo *a = &h->in.sysctl.u.physinfo;
+    struct pool *pool = &h->caller->fief->pool;
 
     memset(a, 0, sizeof(*a));
     a->threads_per_core = 1; // the architecture's topology is not looked into
@@ -62,7 +63,8 @@ static long phys_info(struct hcall *h)
     a->capabilities =
         XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_gnttab_v1;
     a->total_pages = frame_ram_count();
-    a->free_pages = pool_available(&h->caller->fief->pool);
+    a->outstanding_pages = pool->claimed;
+    a->free_pages = pool_available(pool) + a->outstanding_pages;
     a->max_mfn = frame_table_base().n + frame_table_count() - 1;
     return 0;
 }
@@ -199,6 +201,9 @@ static long cpu_pool(struct hcall *h)
 
     if (a->op == XEN_SYSCTL_CPUPOOL_OP_FREEINFO) {
         return cpumap_write(h, &a->cpumap, 0);
+    }
+    if (a->op == XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN && a->cpupool_id == 0) {
+        return fief_resolve(h->caller, (uint16_t)a->domid) ? 0 : -E_SRCH; // it is there
     }
     if (a->op != XEN_SYSCTL_CPUPOOL_OP_INFO) {
         return -E_OPNOTSUPP;
