@@ -7,5 +7,5 @@ LIBFDT_A := $(ARM64_SYSROOT)/usr/lib/aarch64-linux-gnu/libfdt.a
 LIBFDT_INC := $(ARM64_SYSROOT)/usr/include
 
 $(LIBFDT_A): tools/sysroot.sh tools/apt-arm64.sh
-	@tools/sysroot.sh
+	@tools/sysroot.sh fdt
 	@touch $@

@@ -7,7 +7,7 @@
 #include "account/bill.h"
 #include "core/lifecycle.h"
 #include "core/price.h"
-#include "hcall/hcall.h"
+#include "hcall/domctl.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "port/mem.h"
@@ -159,7 +159,7 @@ static long op_price(struct hcall *h)
         .vcpus = a->max_vcpus,
         .max_evtchn_port = MIN(a->max_evtchn_port, EVTCHN_PORTS_MAX - 1),
         .max_grant_frames =
-            a->max_grant_frames < 0 ? GNTTAB_FRAMES_DEFAULT : (uint32_t)a->max_grant_frames,
+            a->max_grant_frames < 0 ? domctl_grant_frames.standard : (uint32_t)a->max_grant_frames,
         .spis = a->nr_spis,
     };
     struct price_request r = {

@@ -4,6 +4,7 @@
 // the layout of what is read is Xen's (public header hypfs.h).
 #include "core/console.h"
 #include "hcall/domctl.h"
+#include "hcall/hypfs.h"
 #include "hcall/info.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
@@ -11,6 +12,8 @@
 
 #define CONTENT_MAX 512u // no content or directory is longer
 #define VALUE_MAX 64u    // of what may be written
+#define PATH_MAX 64u     // no path is longer
+#define FIEF "/fief"     // hypfs_fief.c
 
 struct node {
     const char *path;
@@ -143,6 +146,7 @@ static const struct node tree[] = {
     DIRECTORY("/cpupool"),
     DIRECTORY("/cpupool/0"),
     TEXT("/cpupool/0/sched-gran", "cpu"),
+    DIRECTORY("/fief"),
     DIRECTORY("/params"),
     PARAMETER("/params/gnttab_max_frames", get_grant_frames, put_grant_frames),
     PARAMETER("/params/gnttab_max_maptrack_frames", get_maptrack_frames, put_maptrack_frames),
@@ -229,15 +233,14 @@ static size_t content_of(const struct node *n, uint8_t *to)
 }
 
 // reg[1], reg[2]: the path and its length with the zero byte. 0 or -E_FAULT, -E_INVAL, -E_NOENT.
-static long path_node(struct hcall *h, const struct node **out)
+static long path_read(struct hcall *h, char path[PATH_MAX])
 {
-    char path[VALUE_MAX];
     uint64_t length = h->reg[2];
 
     if (length == 0 || length > XEN_HYPFS_MAX_PATHLEN) {
         return -E_INVAL;
     }
-    if (length > sizeof(path)) {
+    if (length > PATH_MAX) {
         return -E_NOENT; // longer than any path in the tree
     }
     if (copy_from_guest(h, path, guest_ptr(h->reg[1]), length) != 0) {
@@ -246,8 +249,15 @@ static long path_node(struct hcall *h, const struct node **out)
     if (memchr(path, 0, length) != path + length - 1 || path[0] != '/') {
         return -E_INVAL;
     }
-    *out = node_find(path);
-    return *out ? 0 : -E_NOENT;
+    return 0;
+}
+
+// What is below /fief is not in the table.
+static bool of_fief(const char *path)
+{
+    size_t n = strlen(FIEF);
+
+    return strncmp(path, FIEF, n) == 0 && (path[n] == 0 || path[n] == '/');
 }
 
 static long op_get_version(struct hcall *h)
@@ -262,16 +272,14 @@ static long op_get_version(struct hcall *h)
 
 // reg[3], reg[4]: the buffer and its size. The entry goes out in any case, so that the caller
 // learns the size.
-static long op_read(struct hcall *h)
+static long read_node(struct hcall *h, const struct node *n)
 {
     _Alignas(struct xen_hypfs_dirlistentry) uint8_t content[CONTENT_MAX];
     struct xen_hypfs_direntry entry = {.encoding = XEN_HYPFS_ENC_PLAIN};
     guest_ptr_t at = guest_ptr(h->reg[3]);
-    const struct node *n;
-    long rc = path_node(h, &n);
 
-    if (rc != 0) {
-        return rc;
+    if (!n) {
+        return -E_NOENT;
     }
     if (h->reg[4] < sizeof(entry)) {
         return -E_INVAL;
@@ -289,14 +297,30 @@ static long op_read(struct hcall *h)
     return copy_to_guest(h, guest_ptr_add(at, sizeof(entry)), content, entry.content_len);
 }
 
+static long op_read(struct hcall *h)
+{
+    char path[PATH_MAX];
+    long rc = path_read(h, path);
+
+    if (rc == 0) {
+        rc = of_fief(path) ? hypfs_fief_read(h, path) : read_node(h, node_find(path));
+    }
+    return rc;
+}
+
 static long op_write(struct hcall *h)
 {
     char value[VALUE_MAX];
+    char path[PATH_MAX];
     const struct node *n;
-    long rc = path_node(h, &n);
+    long rc = path_read(h, path);
 
     if (rc != 0) {
         return rc;
+    }
+    n = node_find(path);
+    if (!n) {
+        return -E_NOENT;
     }
     if (!n->put) {
         return -E_ACCES;
@@ -316,7 +340,7 @@ static long op_write(struct hcall *h)
 static const struct hcall_row hypfs_rows[] = {
     [XEN_HYPFS_OP_get_version] = {.name = "get_version", .call = op_get_version,
                                   .right = RIGHT_OBSERVE, .work = 1},
-    [XEN_HYPFS_OP_read] = {.name = "read", .call = op_read, .right = RIGHT_OBSERVE, .work = 20},
+    [XEN_HYPFS_OP_read] = {.name = "read", .call = op_read, .right = RIGHT_OBSERVE, .work = 400},
     [XEN_HYPFS_OP_write_contents] = {.name = "write_contents", .call = op_write,
                                      .right = RIGHT_MACHINE, .work = 5},
 };

@@ -286,6 +286,96 @@ static void test_classes_audit_and_rights(void **state)
     guest_end(d);
 }
 
+static long hypfs(const char *path, char *to, uint64_t size)
+{
+    long result;
+
+    strcpy(bed_page(0), path);
+    result = bed_call(42, XEN_HYPFS_OP_read, bed_address(0), strlen(path) + 1, bed_address(1),
+                      size);
+    memcpy(to, bed_page(1), PAGE_SIZE);
+    return result;
+}
+
+static uint64_t hypfs_number(const char *path)
+{
+    _Alignas(8) char buffer[PAGE_SIZE];
+    struct xen_hypfs_direntry *head = (void *)buffer;
+    uint64_t n;
+
+    assert_int_equal(hypfs(path, buffer, sizeof(buffer)), 0);
+    assert_int_equal(head->type, XEN_HYPFS_TYPE_UINT);
+    assert_int_equal(head->content_len, sizeof(n));
+    memcpy(&n, buffer + sizeof(*head), sizeof(n));
+    return n;
+}
+
+// The names in a directory, each followed by a space.
+static void hypfs_names(const char *path, char *out)
+{
+    _Alignas(8) char buffer[PAGE_SIZE];
+    struct xen_hypfs_direntry *head = (void *)buffer;
+    struct xen_hypfs_dirlistentry e;
+    char *at = buffer + sizeof(*head);
+
+    out[0] = 0;
+    assert_int_equal(hypfs(path, buffer, sizeof(buffer)), 0);
+    assert_int_equal(head->type, XEN_HYPFS_TYPE_DIR);
+    for (e.off_next = 1; head->content_len != 0 && e.off_next != 0; at += e.off_next) {
+        memcpy(&e, at, offsetof(struct xen_hypfs_dirlistentry, name));
+        strcat(out, at + offsetof(struct xen_hypfs_dirlistentry, name));
+        strcat(out, " ");
+    }
+}
+
+static void test_hypfs(void **state)
+{
+    static const char *const wrong[] = {"/fief/", "/fief/none", "/fief//ram", "/fief/ram/held",
+                                        "/fief/domain/2", "/fief/domain/x", "/fief/domain/ 1",
+                                        "/fief/receipts/1", "/fief/domain/1/class/free"};
+    _Alignas(8) char buffer[PAGE_SIZE];
+    struct xen_hypfs_direntry *head = (void *)buffer;
+    char names[256];
+    struct domain *d;
+
+    (void)state;
+    boot(1);
+    hypfs_names("/fief", names);
+    assert_string_equal(names, "domain receipts domains free promised ram ");
+    hypfs_names("/fief/receipts", names);
+    assert_string_equal(names, "");
+    d = guest_with_ram();
+    hypfs_names("/fief/domain", names);
+    assert_string_equal(names, "0 1 ");
+    hypfs_names("/fief/domain/1", names);
+    assert_string_equal(names, "class held limit peak promised state ");
+    assert_int_equal(hypfs_number("/fief/ram"), frame_ram_count());
+    assert_int_equal(hypfs_number("/fief/domains"), 2);
+    assert_int_equal(hypfs_number("/fief/free"), fief_root->pool.free);
+    assert_int_equal(hypfs_number("/fief/domain/1/held"), d->account.total);
+    assert_int_equal(hypfs_number("/fief/domain/1/class/ram/held"), PAGES_2M + 2);
+    assert_int_equal(hypfs_number("/fief/domain/1/class/sink/limit"), 0);
+    assert_int_equal(hypfs_number("/fief/domain/0/class/sink/limit"), 1);
+    // Room for the head alone, and for half of it: what is needed is said.
+    assert_int_equal(hypfs("/fief/domain", buffer, sizeof(*head)), -E_NOBUFS);
+    assert_int_equal(head->content_len, 2 * (sizeof(struct xen_hypfs_dirlistentry) + 0));
+    assert_int_equal(hypfs("/fief/domain", buffer, sizeof(*head) + 20), -E_NOBUFS);
+    assert_int_equal(hypfs("/fief/domain/1/state", buffer, sizeof(*head) + 2), -E_NOBUFS);
+    assert_int_equal(hypfs("/fief", buffer, 3), -E_INVAL);
+    guest_end(d);
+    hypfs_names("/fief/receipts", names);
+    assert_string_equal(names, "0 ");
+    assert_int_equal(hypfs_number("/fief/receipts/0/domid"), 1);
+    assert_int_equal(hypfs_number("/fief/receipts/0/left"), 0);
+    assert_int_equal(hypfs("/fief/receipts/0/held", buffer, sizeof(buffer)), 0);
+    assert_non_null(strstr(buffer + sizeof(*head), "ram 514"));
+    assert_int_equal(hypfs("/fief/receipts/0/handle", buffer, sizeof(buffer)), 0);
+    assert_string_equal(buffer + sizeof(*head), "00000000-0000-0000-0000-000000000000");
+    for (unsigned i = 0; i < ARRAY_COUNT(wrong); i++) {
+        assert_int_equal(hypfs(wrong[i], buffer, sizeof(buffer)), -E_NOENT);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_receipt),
         cmocka_unit_test(test_receipts_go_round),
         cmocka_unit_test(test_classes_audit_and_rights),
+        cmocka_unit_test(test_hypfs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
