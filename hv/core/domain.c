@@ -31,7 +31,6 @@ int domain_create(struct fief *f, const struct domain_config *c, struct domain *
     d->holdings = c->holdings;
     d->is_manager = c->manager;
     d->create_flags = c->create_flags;
-    d->ssidref = c->ssidref;
     memcpy(d->handle, c->handle, sizeof(d->handle));
     d->life = LIFE_MAKING;
     d->pause_count = 1; // until unpausedomain

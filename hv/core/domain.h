@@ -97,7 +97,6 @@ struct domain {
     uint8_t shutdown_code;
     bool debugging;
     uint32_t create_flags;     // XEN_DOMCTL_CDF_*
-    uint32_t ssidref;
     uint8_t handle[16];
     uint32_t vcpu_count;
     struct vcpu *vcpu[DOMAIN_VCPUS_MAX];
@@ -143,7 +142,6 @@ struct domain_config {
     uint32_t max_grant_frames;
     uint32_t spis;           // interrupts beyond the private 32
     uint32_t create_flags;
-    uint32_t ssidref;
     uint8_t handle[16];
     uint8_t holdings;
     bool manager;

@@ -54,7 +54,6 @@ static long create_domain(struct hcall *h)
         .max_evtchn_port = MIN(c->max_evtchn_port, EVTCHN_PORTS_MAX - 1),
         .spis = c->arch.nr_spis,
         .create_flags = c->flags,
-        .ssidref = c->ssidref,
         .gicd_base = GUEST_GICV3_GICD_BASE,
         .gicr_base = GUEST_GICV3_GICR0_BASE,
         .domid = op->domain == 0 || op->domain >= FIEF_DOMIDS ? -1 : (int32_t)op->domain,
@@ -186,7 +185,6 @@ void domctl_fill_info(const struct domain *viewer, const struct domain *d,
     info->outstanding_pages = d->account.claimed;
     info->max_pages = d->max_pages;
     info->shared_info_frame = d->shared_info_gfn;
-    info->ssidref = d->ssidref;
     memcpy(info->handle, d->handle, sizeof(info->handle));
     info->gpaddr_bits = P2M_GFN_BITS + PAGE_SHIFT;
 }
