@@ -26,7 +26,7 @@ import bed as testbed  # noqa: E402
 import figures  # noqa: E402
 from machine import Failure  # noqa: E402
 
-MODULES = ('boot', 'terminal', 'xl', 'memory', 'devices', 'badinput')
+MODULES = ('boot', 'terminal', 'xl', 'memory', 'devices', 'badinput', 'tools')
 
 
 class Report:

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What xl and its companions do beside the life of a guest: limits, scheduling, policies, sizes."""
+import re
+import struct
+
+from bed import check, test
+from beds import PLAIN, ROOMY
+from xl import create, rows, wait_gone
+
+XEN_TOOLS = '/usr/lib/xen-4.17/bin'
+
+# hypercall 29 of public header sched.h: sub-operations, and reasons of a shutdown
+SHUTDOWN, WATCHDOG = 2, 6
+POWEROFF, REBOOT, CRASH, BITTEN = 0, 1, 3, 4
+
+
+def one_call(operation, first, second=0):
+    """An arm64 Image that makes one sched_op hypercall and then stays in a loop."""
+    header = struct.pack('<IIQQQQQQ4sI', 0x14000010, 0, 0, 0x1000, 10, 0, 0, 0, b'ARM\x64', 0)
+    code = (0xd2800000 | operation << 5,    # mov x0, #operation
+            0x100000a1,                     # adr x1, argument
+            0xd28003b0,                     # mov x16, #29
+            0xd401d422,                     # hvc #0xea1
+            0x14000000,                     # b .
+            0xd503201f,                     # nop
+            first, second)                  # argument
+    return header + struct.pack('<8I', *code)
+
+
+def put(machine, path, data):
+    """A small file in dom0."""
+    text = ''.join(f'\\{byte:03o}' for byte in data)
+    machine.ok(f": >{path}")
+    for i in range(0, len(text), 1600):
+        machine.ok(f"printf '{text[i:i + 1600]}' >>{path}")
+
+
+def small_of(machine, data, **policies):
+    """Creates the small guest with that kernel and those on_... policies."""
+    put(machine, '/tmp/kernel', data)
+    words = ' '.join(f'{name}=\\"{what}\\"' for name, what in policies.items())
+    machine.ok(f'xl create -q /domu/small.cfg kernel=\\"/tmp/kernel\\" {words}')
+
+
+def wait_state(machine, name, pattern):
+    """Waits for a column State of xl list."""
+    machine.ok(f"n=0; until xl list {name} | grep -q ' {pattern} '; do sleep 1; n=$((n+1)); "
+               '[ $n -lt 30 ] || break; done; [ $n -lt 30 ]', timeout=90)
+
+
+@test(machine=PLAIN)
+def conformance(bed):
+    """Debian's own tests of a hypervisor."""
+    for name in ('test-resource', 'test-paging-mempool'):
+        text = bed.machine.ok(f'{XEN_TOOLS}/{name}')
+        check('FAIL' not in text.upper(), f'{name}: {text[-300:]}')
+
+
+@test(machine=PLAIN)
+def ends_are_told_apart(bed):
+    """Each reason of a guest's end leads to its own policy."""
+    machine = bed.machine
+    others = {'on_poweroff', 'on_reboot', 'on_crash', 'on_watchdog'}
+    for reason, policy in ((POWEROFF, 'on_poweroff'), (REBOOT, 'on_reboot'), (CRASH, 'on_crash'),
+                           (BITTEN, 'on_watchdog')):
+        chosen = {name: 'destroy' for name in others} | {policy: 'preserve'}
+        small_of(machine, one_call(SHUTDOWN, reason), **chosen)
+        wait_state(machine, 'small', '---s.-')
+        text = machine.ok('xl list -v small')
+        check(re.search(rf'[0-9a-f]{{12}}\s+{reason}\s', text), f'{policy}: {text}')
+        machine.ok('xl destroy small')
+
+
+@test(machine=PLAIN)
+def crash_leaves_a_core(bed):
+    machine = bed.machine
+    machine.ok('mkdir -p /var/lib/xen/dump; rm -f /var/lib/xen/dump/*')
+    small_of(machine, one_call(SHUTDOWN, CRASH), on_crash='coredump-destroy')
+    wait_gone(machine, 'small')
+    text = machine.ok('wc -c /var/lib/xen/dump/*; rm /var/lib/xen/dump/*')
+    check(int(text.split()[0]) > 16 << 20, f'the core of a guest of 16 MiB: {text}')
+
+
+@test(machine=PLAIN)
+def watchdog_bites(bed):
+    machine = bed.machine
+    small_of(machine, one_call(WATCHDOG, 0, 2), on_watchdog='preserve', on_crash='destroy')
+    wait_state(machine, 'small', '---s.-')
+    machine.ok('xl destroy small')
+    machine.ok(f'{XEN_TOOLS}/xenwatchdogd 60 5; sleep 1; kill -USR1 $(pidof xenwatchdogd)')
+
+
+@test(machine=PLAIN)
+def cap_and_rate_limit(bed):
+    """A guest that spins gets what its cap allows, while dom0 has nothing to do."""
+    machine = bed.machine
+    small_of(machine, one_call(SHUTDOWN + 100, 0))      # no such call: it stays in its loop
+    machine.ok('xl sched-credit2 -d small -w 512 -c 40')
+    check(re.search(r'^small\s+\d+\s+512\s+40\s*$', machine.ok('xl sched-credit2'), re.M),
+          'xl sched-credit2 does not show what was set')
+    text = machine.ok("t() { xl list small | awk 'END {print $6}'; cut -d' ' -f1 /proc/uptime; }; "
+                      't; sleep 6; t')
+    used, at, used_then, then = (float(word) for word in text.split())
+    share = 100 * (used_then - used) / (then - at)
+    check(25 <= share <= 48, f'a guest with a cap of 40 % got {share:.0f} %')
+    machine.ok('xl sched-credit2 -d small -c 0; xl sched-credit2 -s -r 2000')
+    check('ratelimit=2000us' in machine.ok('xl sched-credit2'), 'the rate limit is not shown')
+    machine.ok('xl sched-credit2 -s -r 0; xl destroy small')
+    machine.ok('xl create -pq /domu/small.cfg cpu_weight=100 cap=50 cpus=\\"1\\"')
+    check(re.search(r'^small\s+\d+\s+100\s+50\s*$', machine.ok('xl sched-credit2'), re.M),
+          'weight and cap of the configuration have no effect')
+    machine.ok('xl destroy small')
+
+
+@test(machine=PLAIN)
+def pins(bed):
+    machine = bed.machine
+    create(machine, 'small4', '-p')
+    machine.ok('xl vcpu-pin small4 0 1; xl vcpu-pin small4 1 all 0')
+    lines = machine.ok('xl vcpu-list small4').strip().split('\n')[1:]
+    check([x.rpartition('  ')[2].strip() for x in lines] ==
+          ['1 / all', 'all / 0', 'all / all', 'all / all'], f'xl vcpu-list: {lines}')
+    machine.fails('xl vcpu-pin small4 0 7')
+    machine.ok('xl destroy small4')
+
+
+@test(machine=PLAIN)
+def vcpus_and_memory_of_a_running_guest(bed):
+    """vcpu-set, mem-set, mem-max, sysrq, dump-core, xenctx on one guest."""
+    machine = bed.machine
+    machine.ok('sed "s/^vcpus=.*/vcpus=1\\nmaxvcpus=2/" /domu/guest.cfg >/tmp/guest.cfg')
+    machine.ok('xl create -q /tmp/guest.cfg', timeout=180)
+    machine.console('guest')
+    machine.guest_prompt()
+    cpu1 = '/sys/devices/system/cpu/cpu1/online'
+    # there is no udev in the guest that would switch the new CPU on
+    machine.guest_run(f'(while ! echo 1 >{cpu1}; do sleep 1; done) 2>/dev/null & true')
+    machine.leave()
+    check(rows(machine)['guest'][2] == '1', 'the guest has more than one vcpu')
+    machine.ok('xl vcpu-set guest 2')
+    machine.ok("n=0; until [ $(xl list guest | awk 'END {print $4}') = 2 ]; do sleep 1; "
+               'n=$((n+1)); [ $n -lt 20 ] || break; done; [ $n -lt 20 ]', timeout=60)
+    machine.ok('xl mem-set guest 128')
+    machine.ok("n=0; until [ $(xl list guest | awk 'END {print $3}') = 128 ]; do sleep 1; "
+               'n=$((n+1)); [ $n -lt 20 ] || break; done; [ $n -lt 20 ]', timeout=60)
+    machine.ok('xl mem-max guest 160; xl sysrq guest h')
+    text = machine.ok(f'{XEN_TOOLS}/xenctx $(xl domid guest) 0')
+    check(re.search(r'PC:\s+[0-9a-f]{16}', text), f'xenctx shows no PC: {text[:200]}')
+    machine.ok('xl vcpu-set guest 1')
+    machine.ok('xl destroy guest')
+
+
+@test(machine=PLAIN)
+def refusals(bed):
+    """What the toolstack or the hypervisor refuses leaves everything as it was."""
+    machine = bed.machine
+    create(machine, 'small', '-p')
+    for command in ('xl vcpu-set small 2', 'xl mem-max small 1', 'xl sched-credit2 -s -r 1',
+                    'xl sched-credit2 -d small -w 0', 'xl cpupool-destroy Pool-0',
+                    'xl set-parameters gnttab_max_frames=0', 'xl set-parameters nothing=1',
+                    'xl create -pq /domu/guest.cfg name=\\"x\\" gic_version=\\"v2\\"',
+                    'xl create -pq /domu/guest.cfg name=\\"x\\" kernel=\\"/bin/busybox\\"'):
+        machine.fails(command)
+    machine.ok('xl destroy small')
+
+
+@test(machine=PLAIN)
+def parameters(bed):
+    machine = bed.machine
+    machine.ok('xl set-parameters gnttab_max_frames=32')
+    check(machine.ok('xenhypfs cat /params/gnttab_max_frames').strip() == '32',
+          'xenhypfs does not read what xl set-parameters wrote')
+    create(machine, 'small', '-p')
+    text = machine.ok(f'{XEN_TOOLS}/xen-diag gnttab_query_size $(xl domid small)')
+    check('max_nr_frames=32' in text, f'a new guest does not get the limit: {text}')
+    machine.ok('xl destroy small; xl set-parameters gnttab_max_frames=64')
+
+
+@test(machine=PLAIN)
+def guests_of_many_sizes(bed):
+    machine = bed.machine
+    for memory, vcpus in ((8, 1), (16, 128), (900, 1)):
+        machine.ok(f'xl create -pq /domu/small.cfg memory={memory} vcpus={vcpus}', timeout=180)
+        check(rows(machine)['small'][1] == str(memory), f'a guest of {memory} MiB')
+        machine.ok('xl destroy small')
+    machine.fails('xl create -pq /domu/small.cfg vcpus=129')
+
+
+@test(machine=PLAIN)
+def eight_vcpus(bed):
+    machine = bed.machine
+    machine.ok('xl create -q /domu/guest.cfg vcpus=8', timeout=180)
+    machine.console('guest')
+    machine.guest_prompt(300)
+    check(machine.guest_run('nproc').strip() == '8', 'the guest lacks vcpus')
+    machine.leave()
+    machine.ok('xl destroy guest')
+
+
+@test(machine=ROOMY)
+def forty_small_guests(bed):
+    """Alive at once, running, and gone again."""
+    machine = bed.machine
+    machine.ok('for i in $(seq 40); do xl create -pq /domu/small.cfg name=\\"s$i\\" memory=8 || '
+               'break; done; [ $i = 40 ]', timeout=300)
+    check(len(rows(machine)) == 41, 'xl list does not show all guests')
+    machine.ok('for i in 1 2 3; do xl unpause s$i; done; sleep 1; '
+               'for i in $(seq 40); do xl destroy s$i; done', timeout=300)
