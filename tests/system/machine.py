@@ -21,6 +21,8 @@ PROMPT = 'dom0# '
 GUEST_PROMPT = 'domU# '
 LEAVE_CONSOLE = b'\x1d'                 # Ctrl-]
 PR_SET_PDEATHSIG = 1
+# Only errors of the kernel on the console: its warnings about a slow host fall into any output.
+QUIET = 'dmesg -n 4'
 HYPERVISOR_LINE = re.compile(rb'\((?:XEN|Fief|d\d+)\) [^\n]*\n')
 
 
@@ -130,6 +132,7 @@ class Machine:
         """Waits for dom0's prompt; gives what the console said."""
         text, match = self.expect(r'DOM0-UP[^\n]*\n', timeout)
         self.expect(PROMPT, 60)
+        self.ok(QUIET)
         return text + match.group(0).decode()
 
     def run(self, command, timeout=120):
@@ -161,10 +164,12 @@ class Machine:
         self.send(f'xl console {guest}\n')
 
     def guest_prompt(self, timeout=180):
-        """Waits on a guest's console until its shell answers."""
-        self.expect(r'GUEST-UP[^\n]*\n', timeout)
+        """Waits on a guest's console until its shell answers; gives what it said before."""
+        text, _ = self.expect(r'GUEST-UP[^\n]*\n', timeout)
         self.send('\n')
         self.expect(GUEST_PROMPT, 60)
+        self.guest_run(QUIET)
+        return text
 
     def guest_run(self, command, timeout=60):
         """A shell command in the guest whose console is attached: its output."""
