@@ -19,6 +19,7 @@ include mk/sysroot.mk
 -include hv/build.mk
 -include tests/tests.mk
 include mk/lint.mk
+include mk/tools.mk
 include mk/run.mk
 
 .PHONY: all check clean help
@@ -44,6 +45,7 @@ help:
 	@echo "make check   host tests, the layer check, docs/abi.md (under a minute)"
 	@echo "make lint    static analysis of the C sources (a minute or two)"
 	@echo "make run     boot Debian's dom0 on Fief in QEMU, with the console on this terminal"
+	@echo "make tools   build fief, the program for dom0: $(BUILD)/tools/fief"
 	@echo "make test    check, lint, then the system tests in QEMU (some 20 minutes)"
 	@echo "make clean   remove $(BUILD)/"
 	@echo

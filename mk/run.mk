@@ -8,7 +8,7 @@ TESTS ?=
 images:
 	@tools/images.sh
 
-run: $(HYPERVISOR) images
+run: $(HYPERVISOR) dom0
 	@tools/run.py --hypervisor $(HYPERVISOR)
 
 # One after the other: the host tests use every CPU, and QEMU's clock suffers under load.
@@ -17,5 +17,5 @@ test: $(HYPERVISOR)
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory system-test
 
-system-test: $(HYPERVISOR) images
+system-test: $(HYPERVISOR) dom0
 	@tests/system/run.py --hypervisor $(HYPERVISOR) $(TESTS)

@@ -22,6 +22,11 @@ def cache():
     return os.environ.get('FIEF_CACHE') or os.path.join(home, 'fief')
 
 
+# dom0's initramfs with the programs that are built here, by tools/dom0.sh
+INITRD = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+                      'build/dom0.cpio')
+
+
 def image(name):
     return os.path.join(cache(), 'images', name)
 
@@ -48,7 +53,7 @@ def command(hypervisor, spec, serial='stdio'):
             '-smp', str(spec.smp), '-display', 'none', '-nodefaults', '-serial', serial,
             '-kernel', hypervisor, '-append', spec.options]
     kernel = image('Image') if spec.kernel is None else spec.kernel
-    initrd = image('dom0.cpio') if spec.initrd is None else spec.initrd
+    initrd = INITRD if spec.initrd is None else spec.initrd
     if kernel:
         words = spec.dom0_options.replace(',', ',,')
         argv += ['-device', f'guest-loader,addr={KERNEL_ADDRESS:#x},kernel={kernel},'

@@ -71,7 +71,7 @@ def main():
     if options.dry:
         print(shlex.join(argv))
         return 0
-    for path, maker in ((options.hypervisor, 'make'), (qemu.image('dom0.cpio'), 'make images')):
+    for path, maker in ((options.hypervisor, 'make'), (qemu.INITRD, 'make dom0')):
         if not os.path.exists(path):
             sys.exit(f'run: {path} is not there; `{maker}` makes it')
     make_disk(disk, 1 << 30)

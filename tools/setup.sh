@@ -14,7 +14,11 @@ ARCH=$(dpkg --print-architecture 2>/dev/null) || {
     exit 1
 }
 # On arm64 the plain compiler is the cross compiler.
-if [ "$ARCH" = arm64 ]; then CROSS=gcc; else CROSS=gcc-aarch64-linux-gnu; fi
+if [ "$ARCH" = arm64 ]; then
+    CROSS=gcc CROSS_LIBC=libc6-dev
+else
+    CROSS=gcc-aarch64-linux-gnu CROSS_LIBC=libc6-dev-arm64-cross
+fi
 
 # group, package, what for
 NEEDS="
@@ -39,6 +43,8 @@ lint libc6-dev|the host tests' headers
 lint python3|runs the two over all files
 run qemu-system-arm|the emulated arm64 machine
 run device-tree-compiler|the damaged device trees of the bad-input tests
+run $CROSS|compiles the programs of dom0
+run $CROSS_LIBC|their C library
 run cpio|packs the initramfs images
 run python3|the runner and the system tests
 "

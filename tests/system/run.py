@@ -134,7 +134,7 @@ def main():
         return 0
     options.hypervisor = os.path.abspath(options.hypervisor)
     for path, maker in ((options.hypervisor, 'make'),
-                        (testbed.qemu.image('dom0.cpio'), 'make images')):
+                        (testbed.qemu.INITRD, 'make dom0')):
         if not os.path.exists(path):
             sys.exit(f'system tests: {path} is not there; `{maker}` makes it')
     options.folder = os.path.join(ROOT, 'build/tests')
