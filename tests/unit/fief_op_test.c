@@ -60,27 +60,34 @@ static void test_floor_is_what_creation_takes(void **state)
     check_all_back("creations");
 }
 
+static int price_of(uint32_t vcpus, uint32_t grant_frames, uint32_t spis)
+{
+    const struct domain_config c = {.name = "guest",
+                                    .vcpus = vcpus,
+                                    .max_grant_frames = grant_frames,
+                                    .spis = spis,
+                                    .domid = -1};
+    const struct price_request r = {.config = &c, .p2m_limit = 16};
+    struct price p;
+
+    return price_make(&r, &p);
+}
+
 // What creation refuses has no price.
 static void test_no_price_for_what_is_refused(void **state)
 {
-    struct domain_config c = {.name = "guest", .vcpus = 1, .max_grant_frames = 1, .domid = -1};
+    const struct domain_config c = {
+        .name = "guest", .vcpus = 1, .max_grant_frames = 1, .domid = -1};
     struct price_request r = {.config = &c, .p2m_limit = 16};
     struct price p;
 
     (void)state;
     boot(1);
-    assert_int_equal(price_make(&r, &p), 0);
-    c.vcpus = 0;
-    assert_int_equal(price_make(&r, &p), -E_INVAL);
-    c.vcpus = DOMAIN_VCPUS_MAX + 1;
-    assert_int_equal(price_make(&r, &p), -E_INVAL);
-    c.vcpus = 1;
-    c.max_grant_frames = 0;
-    assert_int_equal(price_make(&r, &p), -E_INVAL);
-    c.max_grant_frames = 1;
-    c.spis = UINT32_MAX;
-    assert_int_equal(price_make(&r, &p), -E_INVAL);
-    c.spis = 0;
+    assert_int_equal(price_of(1, 1, 0), 0);
+    assert_int_equal(price_of(0, 1, 0), -E_INVAL);
+    assert_int_equal(price_of(DOMAIN_VCPUS_MAX + 1, 1, 0), -E_INVAL);
+    assert_int_equal(price_of(1, 0, 0), -E_INVAL);
+    assert_int_equal(price_of(1, 1, UINT32_MAX), -E_INVAL);
     r.ram = 100; // beyond the limit, which is none
     assert_int_equal(price_make(&r, &p), -E_NOMEM);
     r.ram_limit = 104;
@@ -141,7 +148,7 @@ static void test_price_is_what_xl_create_takes(void **state)
 
 static uint64_t sum_of_bills(void)
 {
-    struct fief_budget budget;
+    struct fief_budget budget = {0};
     struct fief_bill bill = {0};
     uint64_t sum;
 
@@ -238,7 +245,7 @@ static void test_receipt(void **state)
 // The ring goes round; a creation that fails has none.
 static void test_receipts_go_round(void **state)
 {
-    struct fief_budget budget;
+    struct fief_budget budget = {0};
     struct fief_receipt r = {.index = RECEIPTS - 1};
     struct domain *d;
 
