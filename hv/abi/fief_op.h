@@ -79,6 +79,7 @@ struct fief_receipt {
     uint64_t longest;     // step, in ticks of the machine's counter
     uint64_t ticks_a_second;
     uint32_t steps;       // of its end
+    uint32_t waits;       // beside these, tries that had to wait for another CPU
     uint32_t adopted;     // frames that had been lent and became the users' own
     struct {
         uint16_t domid; // DOMID_INVALID: one that the caller cannot name

@@ -22,7 +22,7 @@ static enum step quiesce_visible(struct domain *d)
 {
     // Who saw the domain alive may still be adding to it; when all have been outside, nothing grows
     // any more.
-    return epoch_passed(&d->quiet) ? STEP_DONE : STEP_AGAIN;
+    return epoch_passed(&d->quiet) ? STEP_DONE : STEP_WAIT;
 }
 
 // Event words lie in RAM that may be lent, as the vcpus' areas do.
@@ -39,7 +39,7 @@ static enum step quiesce_vcpus(struct domain *d)
     for (uint32_t i = 0; i < d->vcpu_count; i++) {
         if (!sched_saved(d->vcpu[i])) {
             sched_update(d->vcpu[i]);
-            return STEP_AGAIN;
+            return STEP_WAIT;
         }
     }
     // Their areas lie in RAM that may be lent: nobody writes to them when frames begin to go.
@@ -89,7 +89,7 @@ static enum step settle_vcpus(struct domain *d)
         epoch_note(&d->quiet);
         return STEP_AGAIN;
     }
-    return epoch_passed(&d->quiet) ? STEP_DONE : STEP_AGAIN;
+    return epoch_passed(&d->quiet) ? STEP_DONE : STEP_WAIT;
 }
 
 // All that the account holds goes back, class by class, but the domain's own frame.
@@ -188,13 +188,15 @@ static bool last_rows(const struct domain *d)
 static enum step drain_step(struct domain *d)
 {
     const struct life_row *r;
+    enum step s;
 
     if (d->quiesced < d->rows) {
         r = &rows[d->rows - 1 - d->quiesced];
-        if (r->quiesce == NULL || r->quiesce(d) == STEP_DONE) {
+        s = r->quiesce != NULL ? r->quiesce(d) : STEP_DONE;
+        if (s == STEP_DONE) {
             d->quiesced++;
         }
-        return STEP_AGAIN;
+        return s == STEP_WAIT ? STEP_WAIT : STEP_AGAIN;
     }
     while (d->rows > 0) {
         bool last = last_rows(d);
@@ -204,8 +206,9 @@ static enum step drain_step(struct domain *d)
             (void)r->settle(d); // the domain's own frame goes with it
             return STEP_DONE;
         }
-        if (r->settle != NULL && r->settle(d) == STEP_AGAIN) {
-            return STEP_AGAIN;
+        s = r->settle != NULL ? r->settle(d) : STEP_DONE;
+        if (s != STEP_DONE) {
+            return s;
         }
         d->rows--;
         d->quiesced--;
@@ -226,11 +229,12 @@ enum step life_drain(struct domain *d)
     }
     receipt_step_begin(d);
     s = drain_step(d);
-    if (s == STEP_AGAIN) {
-        receipt_step_end(d);
-        spin_unlock(&d->drain_lock);
+    if (s == STEP_DONE) {
+        return STEP_DONE;
     }
-    return s;
+    receipt_step_end(d, s == STEP_WAIT ? 0 : 1);
+    spin_unlock(&d->drain_lock);
+    return STEP_AGAIN;
 }
 
 int life_make(struct domain *d, const struct domain_config *c)

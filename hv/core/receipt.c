@@ -20,19 +20,21 @@ void receipt_step_begin(struct domain *d)
     if (d->life == LIFE_MAKING) {
         return;
     }
-    if (d->notes.steps == 0) {
+    if (!d->notes.noted) {
+        d->notes.noted = true;
         note_held(d);
     }
-    d->notes.steps++;
     d->notes.begun = time_counter();
 }
 
-void receipt_step_end(struct domain *d)
+void receipt_step_end(struct domain *d, unsigned done)
 {
     uint64_t ticks = time_counter() - d->notes.begun;
 
-    if (d->notes.steps != 0) {
+    if (d->notes.noted) {
         d->notes.longest = (uint32_t)MAX(d->notes.longest, MIN(ticks, UINT32_MAX));
+        d->notes.steps += done;
+        d->notes.waits += 1 - done;
     }
 }
 
@@ -60,7 +62,7 @@ void receipt_adopted(struct domain *d, const struct domain *by)
 
 bool receipt_fill(struct domain *d, struct receipt *r)
 {
-    receipt_step_end(d);
+    receipt_step_end(d, 1);
     r->identity = d->identity;
     r->domid = d->domid;
     memcpy(r->handle, d->handle, sizeof(r->handle));
@@ -68,7 +70,7 @@ bool receipt_fill(struct domain *d, struct receipt *r)
     r->left = d->account.total - d->account.held[FC_DOMAIN];
     r->promised = d->account.promised;
     r->notes = d->notes;
-    return d->notes.steps != 0;
+    return d->notes.noted;
 }
 
 void receipt_keep(struct fief *f, const struct receipt *r)

@@ -23,7 +23,9 @@ struct receipt_adopter {
 struct receipt_notes {
     uint64_t begun;          // the step that is being made, in ticks of the machine's counter
     uint32_t held[FC_COUNT]; // frames, when the end began
-    uint32_t steps;          // of the drain
+    bool noted;              // held has been filled in
+    uint32_t steps;          // of the drain that did something
+    uint32_t waits;          // steps that could not yet
     uint32_t longest;        // step, in ticks
     uint32_t adopted;        // frames that went to others, all of them
     struct receipt_adopter adopter[RECEIPT_ADOPTERS]; // the first who took any; by frames 0: none
@@ -46,9 +48,9 @@ struct receipts {
 };
 
 // A step of the drain of d begins, or has ended. drain_lock is held. Of a domain that nobody has
-// seen yet nothing is noted.
+// seen yet nothing is noted. done: 1, or 0 when it could only be tried.
 void receipt_step_begin(struct domain *d);
-void receipt_step_end(struct domain *d);
+void receipt_step_end(struct domain *d, unsigned done);
 // All there is to say of d, in the step at whose end its account closes. False: nothing.
 bool receipt_fill(struct domain *d, struct receipt *r);
 // The account has closed: from now on the receipt can be read.

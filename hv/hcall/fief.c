@@ -143,6 +143,7 @@ static long op_receipt(struct hcall *h)
     a->longest = r.notes.longest;
     a->ticks_a_second = time_frequency();
     a->steps = r.notes.steps;
+    a->waits = r.notes.waits;
     a->adopted = r.notes.adopted;
     while (a->adopters < FIEF_ADOPTERS && r.notes.adopter[a->adopters].frames != 0) {
         a->adopter[a->adopters].domid = r.notes.adopter[a->adopters].domid;

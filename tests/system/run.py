@@ -26,7 +26,7 @@ import bed as testbed  # noqa: E402
 import figures  # noqa: E402
 from machine import Failure  # noqa: E402
 
-MODULES = ('boot', 'terminal', 'xl', 'memory', 'devices', 'badinput', 'tools')
+MODULES = ('boot', 'terminal', 'xl', 'memory', 'devices', 'bill', 'badinput', 'tools')
 
 
 class Report:

@@ -84,6 +84,7 @@ static void json_row(const struct fief_receipt *r)
     json_close('}');
     json_number("peak", r->peak);
     json_number("steps", r->steps);
+    json_number("waits", r->waits);
     json_number("longest_step_ns", longest_ns(r));
     json_number("adopted", r->adopted);
     json_open("adopters", '[');

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What people see of accounts: price before, bill while it runs, receipt afterwards."""
+import json
+import re
+
+from bed import check, test
+from beds import PLAIN, ROOMY
+
+OWN = 'fief_op is a hypercall of Fief alone'
+TRIES = 3           # the kernel may print into the middle of an answer
+
+
+def fief(machine, arguments):
+    """The JSON answer of the program fief."""
+    for last in range(TRIES):
+        text = machine.ok(f'fief --json {arguments}')
+        try:
+            return json.loads(text)
+        except ValueError:
+            check(last < TRIES - 1, f'fief --json {arguments} is no JSON: {text[:300]}')
+
+
+def check_sum(machine, when):
+    bill = fief(machine, 'bill')
+    parts = [bill['free'], bill['hypervisor']['total'], bill['fief']['total']]
+    parts += [d['total'] for d in bill['domains']]
+    check(sum(parts) == bill['sum'] == bill['ram'] == machine.spec.memory * 256,
+          f'{when}: {parts} are not the machine of {machine.spec.memory} MiB; it says '
+          f"sum {bill['sum']}, ram {bill['ram']}")
+    for one in bill['domains'] + [bill['hypervisor'], bill['fief']]:
+        check(sum(one['held'].values()) == one['total'] <= one['peak'],
+              f"{when}: the account of {one['name']} is {one}")
+    return bill
+
+
+def price_is_taken(machine, path, name):
+    """Creates the paused guest: the bill is the price, to the frame; the receipt closes at zero."""
+    price = fief(machine, f'price {path}')
+    machine.ok(f'xl create -p -q {path}', timeout=180)
+    bill = fief(machine, f'bill {name}')
+    check(bill['held'] == price['floor'], f"{path}: priced {price['floor']}, took {bill['held']}")
+    check(bill['limit'] == price['ceiling'],
+          f"{path}: the ceiling was {price['ceiling']}, the limit is {bill['limit']}")
+    check(bill['promised'] == price['promised'], f"{path}: promised {bill['promised']}")
+    check_sum(machine, f'with {name} made')
+    machine.ok(f'xl destroy {name}')
+    receipt = fief(machine, 'receipts -n 1')[0]
+    check(receipt['domid'] == bill['domid'] and receipt['identity'] == bill['identity'],
+          f'the last receipt is of another domain: {receipt}')
+    check(receipt['held'] == bill['held'], f"held {bill['held']}, the receipt says {receipt}")
+    check(receipt['left'] == receipt['promised'] == 0, f'something is left: {receipt}')
+    check(receipt['steps'] > 3, f'an end of {receipt["steps"]} steps')
+    check_sum(machine, f'with {name} gone')
+
+
+def config(machine, **keys):
+    lines = ''.join(f'{key}={value}\\n' for key, value in keys.items())
+    machine.ok(f"printf 'name=\"priced\"\\nkernel=\"/domu/tiny\"\\nacpi=0\\n{lines}' >/tmp/priced.cfg")
+    return '/tmp/priced.cfg'
+
+
+@test(machine=PLAIN, xen=OWN)
+def price_is_what_creation_takes(bed):
+    machine = bed.machine
+    for name in ('guest', 'guest2', 'small', 'small4'):
+        price_is_taken(machine, f'/domu/{name}.cfg', name)
+    for keys in ({'memory': 17, 'vcpus': 3}, {'memory': 8, 'vcpus': 1, 'maxvcpus': 128},
+                 {'memory': 33, 'max_event_channels': 300, 'max_grant_frames': 5}):
+        price_is_taken(machine, config(machine, **keys), 'priced')
+
+
+@test(machine=ROOMY, xen=OWN)
+def price_of_2_gib(bed):
+    """More than one table of the second level."""
+    price_is_taken(bed.machine, config(bed.machine, memory=2050, vcpus=2), 'priced')
+
+
+@test(machine=PLAIN, xen=OWN)
+def bill_of_a_running_guest(bed):
+    """Growth stays below the limits, and hypfs says the same as the program."""
+    machine = bed.machine
+    machine.ok('xl create -q /domu/guest2.cfg', timeout=180)
+    machine.console('guest2')
+    machine.guest_prompt()
+    machine.leave()
+    check_sum(machine, 'with a guest that runs')
+    bill = fief(machine, 'bill guest2')
+    for name, held in bill['held'].items():
+        check(held <= bill['limit'][name], f'{name}: {held} of {bill["limit"][name]}')
+    check(fief(machine, f"bill {bill['domid']}")['identity'] == bill['identity'],
+          'by its number it is another domain')
+    root = f"/fief/domain/{bill['domid']}"
+    check(machine.ok(f'xenhypfs ls {root}/class').count('<dir>') >= 11, 'hypfs lacks classes')
+    for name, held in bill['held'].items():
+        said = int(machine.ok(f'xenhypfs cat {root}/class/{name}/held'))
+        check(said == held, f'{name}: fief says {held}, hypfs {said}')
+    check('held' in machine.ok('xenhypfs tree'), 'xenhypfs tree does not show it')
+    machine.ok('xl destroy guest2')
+    machine.fails(f'xenhypfs cat {root}/held')
+    check(machine.ok('xenhypfs cat /fief/receipts/0/left').strip() == '0', 'something is left')
+
+
+@test(machine=PLAIN, xen=OWN)
+def tables_and_errors(bed):
+    """For people: tables, and errors that name the thing."""
+    machine = bed.machine
+    text = machine.ok('fief bill')
+    check(re.search(r'^ 0  Domain-0 +1 GiB', text, re.M), f'fief bill: {text[:400]}')
+    text = machine.ok('fief bill Domain-0; fief receipts; fief top -n 2 -d 0.2; fief --help')
+    check('of its limit'.upper() in text and 'fief price' in text, f'tables: {text[:400]}')
+    machine.ok('fief audit')
+    for arguments, status, said in (
+            ('', 2, 'command'), ('frob', 2, 'frob'), ('--frob', 2, 'frob'), ('top -d x', 2, '-d x'),
+            ('bill nobody', 1, 'nobody'), ('bill 4711', 1, '4711'), ('price', 2, 'configuration'),
+            ('price /none.cfg', 1, '/none.cfg'), ('price /domu/tiny', 1, '/domu/tiny'),
+            (f'price {config(machine, vcpus=4000)}', 1, 'vcpus=4000'),
+            (f'price {config(machine, memory=64, maxmem=128)}', 1, 'maxmem=128')):
+        got, text = machine.run(f'fief {arguments}')
+        check(got == status and said in text, f'fief {arguments}: status {got}: {text.strip()}')
