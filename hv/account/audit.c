@@ -102,6 +102,9 @@ static void compare_once(struct audit *t, struct account *a)
     if (!a->audited) {
         a->audited = true;
         a->pool->audit_promised += a->promised;
+        if (a->claimed > a->promised) {
+            differs(t, a->name, "claimed beyond promised", a->claimed, a->promised);
+        }
         compare_account(t, a);
     }
 }

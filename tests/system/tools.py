@@ -206,3 +206,38 @@ def forty_small_guests(bed):
     check(len(rows(machine)) == 41, 'xl list does not show all guests')
     machine.ok('for i in 1 2 3; do xl unpause s$i; done; sleep 1; '
                'for i in $(seq 40); do xl destroy s$i; done', timeout=300)
+
+
+def wait_list(machine, command, count):
+    """Waits until a list shows so many entries under its title."""
+    machine.ok(f'n=0; until [ $({command} | tail -n +2 | grep -c .) = {count} ]; do sleep 1; '
+               'n=$((n+1)); [ $n -lt 20 ] || break; done; [ $n -lt 20 ]', timeout=60)
+
+
+@test(machine=PLAIN)
+def attach_and_detach(bed):
+    """Disk and network card come and go while the guest runs."""
+    machine = bed.machine
+    machine.ok('start-net; dd if=/dev/urandom of=/more.img bs=1M count=4 2>/dev/null')
+    wanted = machine.ok('sha256sum </more.img').split()[0]
+    create(machine, 'guest')
+    machine.console('guest')
+    machine.guest_prompt()
+    machine.leave()
+    machine.ok("xl block-attach guest 'format=raw,vdev=xvdb,access=rw,target=/more.img'")
+    machine.ok('xl network-attach guest bridge=xenbr0')
+    wait_list(machine, 'xl block-list guest', 1)
+    wait_list(machine, 'xl network-list guest', 1)
+    machine.console('guest')
+    machine.send('\n')
+    machine.expect('domU# ', 30)
+    text = machine.guest_run('n=0; while [ ! -e /dev/xvdb ] && [ $n -lt 20 ]; do sleep 1; '
+                             'n=$((n+1)); done; sha256sum </dev/xvdb; ifconfig eth0 10.0.0.3 up; '
+                             'ping -c 2 10.0.0.1', 90)
+    check(wanted in text, f'the guest reads other bytes from the new disk: {text[-200:]}')
+    check(' 0% packet loss' in text, f'ping by the new card: {text[-200:]}')
+    machine.leave()
+    machine.ok('xl block-detach guest xvdb && xl network-detach guest 0', timeout=90)
+    wait_list(machine, 'xl block-list guest', 0)
+    wait_list(machine, 'xl network-list guest', 0)
+    machine.ok('xl destroy guest; rm /more.img')
