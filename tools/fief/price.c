@@ -30,7 +30,7 @@ enum { MEMORY, MAXMEM, VCPUS, MAXVCPUS, GRANTS, EVENTS, SHADOW, WISHES };
 static const struct wish wishes[WISHES] = {
     [MEMORY] = {"memory", MEMORY_DEFAULT_MIB, 1, LONG_MAX >> 10},
     [MAXMEM] = {"maxmem", -1, 1, LONG_MAX >> 10},
-    [VCPUS] = {"vcpus", 1, 1, 128},
+    [VCPUS] = {"vcpus", -1, 1, 128},
     [MAXVCPUS] = {"maxvcpus", -1, 1, 128},
     [GRANTS] = {"max_grant_frames", -1, 1, INT32_MAX},
     [EVENTS] = {"max_event_channels", 1023, 1, INT32_MAX},
@@ -70,7 +70,9 @@ static void read_config(const char *path, long value[WISHES])
     }
     xlu_cfg_destroy(c);
     value[MAXMEM] = value[MAXMEM] < 0 ? value[MEMORY] : value[MAXMEM];
-    value[MAXVCPUS] = value[MAXVCPUS] < 0 ? value[VCPUS] : value[MAXVCPUS];
+    if (value[MAXVCPUS] < 0) {
+        value[MAXVCPUS] = value[VCPUS];
+    }
     if (value[MAXMEM] < value[MEMORY]) {
         fail(EXIT_FAILED, "%s: maxmem=%ld is less than memory=%ld", path, value[MAXMEM],
              value[MEMORY]);
@@ -88,13 +90,15 @@ static void read_config(const char *path, long value[WISHES])
     }
 }
 
-// What libxl will ask for the page tables: 1 MiB for each vcpu, 4 KiB for each MiB, 512 KiB.
+// What libxl will ask for the page tables: 1 MiB for each vcpu, 4 KiB for each MiB, 512 KiB. xl has
+// it worked out before the number of vcpus that nobody wrote becomes 1.
 static uint64_t pool_bytes(const long value[WISHES])
 {
     if (value[SHADOW] > 0) {
         return (uint64_t)value[SHADOW] * KIB * KIB;
     }
-    return ((uint64_t)value[MAXVCPUS] * 1024 + (uint64_t)value[MAXMEM] * 4 + 512) * KIB;
+    return ((value[MAXVCPUS] < 0 ? 0 : (uint64_t)value[MAXVCPUS] * 1024) +
+            (uint64_t)value[MAXMEM] * 4 + 512) * KIB;
 }
 
 static uint64_t sum(const uint32_t *frames)
@@ -176,7 +180,7 @@ int command_price(const struct options *o, int argc, char **argv)
     p.memory_kib = (uint64_t)value[MAXMEM] * KIB;
     p.max_kib = (uint64_t)value[MEMORY] * KIB + EXTRA_KIB;
     p.pool_bytes = pool_bytes(value);
-    p.max_vcpus = (uint32_t)value[MAXVCPUS];
+    p.max_vcpus = value[MAXVCPUS] < 0 ? 1 : (uint32_t)value[MAXVCPUS];
     p.max_evtchn_port = (uint32_t)value[EVENTS];
     p.max_grant_frames = (int32_t)value[GRANTS];
     error = hv_call(FIEF_OP_price, &p, sizeof(p));
