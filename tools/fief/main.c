@@ -36,7 +36,7 @@ void fail(enum exit_code status, const char *fmt, ...)
     vfprintf(stderr, fmt, ap);
     va_end(ap);
     fprintf(stderr, "\n%s", status == EXIT_USAGE ? "`fief --help` says what there is.\n" : "");
-    exit(status);
+    exit((int)status);
 }
 
 static void help(void)
