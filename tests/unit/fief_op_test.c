@@ -146,6 +146,39 @@ static void test_price_is_what_xl_create_takes(void **state)
     check_all_back("domains that were priced");
 }
 
+// What can grow grows until it is refused: that is the ceiling, and not one frame beyond.
+static void test_growth_ends_at_the_ceiling(void **state)
+{
+    uint64_t limit[FC_COUNT];
+    struct domain *d;
+    uint32_t port;
+    int err;
+
+    (void)state;
+    boot(1);
+    d = guest_make();
+    price_limits(d, limit);
+    do {
+        err = evtchn_alloc_unbound(d, dom0, &port);
+    } while (err == 0);
+    assert_int_equal(err, -E_NOSPC);
+    assert_int_equal(d->account.held[FC_EVTCHN], limit[FC_EVTCHN]);
+    assert_int_equal(gnttab_grow(d, 4), 0);
+    assert_int_equal(gnttab_grow(d, 5), -E_INVAL);
+    assert_int_equal(d->account.held[FC_GNTTAB], limit[FC_GNTTAB]);
+    account_limit(&d->account, FC_P2M, 5);
+    price_limits(d, limit);
+    assert_int_equal(limit[FC_P2M], 5);
+    err = 0;
+    for (uint64_t g = 0; err == 0; g += PAGES_2M) {
+        err = memory_populate(d, gfn(RAM + g), 0);
+    }
+    assert_int_equal(err, -E_NOMEM);
+    assert_int_equal(d->account.held[FC_P2M], limit[FC_P2M]);
+    guest_end(d);
+    check_all_back("growth to the ceiling");
+}
+
 static uint64_t sum_of_bills(void)
 {
     struct fief_budget budget = {0};
@@ -389,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_floor_is_what_creation_takes),
         cmocka_unit_test(test_no_price_for_what_is_refused),
         cmocka_unit_test(test_price_is_what_xl_create_takes),
+        cmocka_unit_test(test_growth_ends_at_the_ceiling),
         cmocka_unit_test(test_bills_add_up),
         cmocka_unit_test(test_receipt),
         cmocka_unit_test(test_receipts_go_round),
