@@ -30,7 +30,10 @@ die() { printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2; exit 1; }
 
 # apt_lists PACKAGE: package lists that know the package, fresh ones if need be.
 # Other sources of the host may be dead or know no arm64, so the package decides, not apt's status.
+# From here to its end the script has apt's state for itself: make runs several at once.
 apt_lists() {
+    exec 8>"$CACHE/apt.lock"
+    flock 8
     say "reading Debian's arm64 package lists"
     apt-get "${APT[@]}" update >"$CACHE/apt/update.log" 2>&1 || true
     apt-cache "${APT[@]}" show "$1" >/dev/null 2>&1 || {
