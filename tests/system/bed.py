@@ -98,6 +98,8 @@ def wait_frames(machine, before, seconds=15):
         if not before.accounts and before.free - XEN_SPLITS <= now.free <= before.free:
             return now
         if time.monotonic() > end:
+            # whoever reads the log wants to know who holds them, and which events wait
+            machine.run('xl list; xl debug-keys e; xl debug-keys q; cat /proc/interrupts')
             raise Failure(f'frames are lost: before {before}; after {now}')
         time.sleep(1)
 
