@@ -399,7 +399,8 @@ void sched_update(struct vcpu *v)
         return;
     }
     p = lock_vcpu(v);
-    if (state_of(v) == SCHED_RUNNABLE) {
+    // Who ended the pause meanwhile has found it in the queue, and will not come again.
+    if (state_of(v) == SCHED_RUNNABLE && is_paused(v)) {
         dequeue(p, v);
         set_state(v, SCHED_PAUSED);
     }

@@ -296,6 +296,34 @@ static void pause_stops_and_saves(void **state)
     assert_ptr_equal(pcpus[1].running, v);
 }
 
+// The pause ends while the pcpu that began it waits for the lock.
+static void unpause_meanwhile(void)
+{
+    struct vcpu *v = guest->vcpu[0];
+
+    spin_unlock(&pcpus[cpu_of(v)].run_lock);
+    sim_set_cpu(1);
+    domain_unpause(guest);
+    sim_set_cpu(0);
+}
+
+static void pause_that_ends_at_once(void **state)
+{
+    struct vcpu *v;
+
+    (void)state;
+    boot(2, 1);
+    v = guest->vcpu[0];
+    assert_int_equal(v->sched.state, SCHED_RUNNABLE);
+    sim_set_cpu(0);
+    spin_lock(&pcpus[cpu_of(v)].run_lock);
+    sim_on_wait(unpause_meanwhile);
+    domain_pause(guest);
+    assert_int_equal(v->sched.state, SCHED_RUNNABLE);
+    assert_true(bed_turn(cpu_of(v)));
+    assert_ptr_equal(pcpus[cpu_of(v)].running, v);
+}
+
 static void paused_while_waiting(void **state)
 {
     struct vcpu *v;
@@ -593,6 +621,7 @@ int main(void)
         cmocka_unit_test(wake_before_block_is_not_lost),
         cmocka_unit_test(wakes_on_an_idle_pcpu),
         cmocka_unit_test(pause_stops_and_saves),
+        cmocka_unit_test(pause_that_ends_at_once),
         cmocka_unit_test(paused_while_waiting),
         cmocka_unit_test(idle_pcpu_takes_from_others),
         cmocka_unit_test(woken_together_they_spread),

@@ -28,6 +28,7 @@ static struct sim_cpu sim_cpus[PCPU_MAX];
 static unsigned cpu_total;
 static _Atomic uint64_t clock_ns;
 static uint64_t drift_ns;
+static void (*relax_hook)(void);
 
 struct sim_irq sim_irqs[SIM_IRQS];
 
@@ -41,6 +42,12 @@ void sim_irq_init(unsigned cpus)
     cpu_total = cpus;
     clock_ns = START_NS;
     drift_ns = 0;
+    relax_hook = NULL;
+}
+
+void sim_on_wait(void (*fn)(void))
+{
+    relax_hook = fn;
 }
 
 void sim_set_cpu(unsigned cpu)
@@ -52,6 +59,13 @@ void sim_relax(void)
 {
     static _Thread_local uint64_t turns;
 
+    void (*hook)(void) = relax_hook;
+
+    if (hook) {
+        relax_hook = NULL;
+        hook();
+        return;
+    }
     if (++turns > RELAX_MAX) {
         panic("sim: pcpu %u waits for ever", sim_this_cpu);
     }

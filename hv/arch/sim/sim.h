@@ -33,6 +33,10 @@ enum sim_end sim_try(void (*fn)(void *), void *arg);
 enum sim_end sim_try_panic(void (*fn)(void *), void *arg);
 const char *sim_panic_text(void);
 
+// Calls fn once, where the calling pcpu next waits for a lock: what other pcpus do just then. fn
+// gives the lock free.
+void sim_on_wait(void (*fn)(void));
+
 // What a guest would see at a guest-physical address: by the shadow TLB if it has the translation,
 // else by the tables. Null: a fault.
 void *sim_guest(struct arch_p2m *p, gpa_t a);
