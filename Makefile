@@ -18,8 +18,9 @@ include mk/setup.mk
 include mk/sysroot.mk
 -include hv/build.mk
 -include tests/tests.mk
-include mk/lint.mk
 include mk/tools.mk
+include mk/lint.mk
+include tests/dom0/dom0.mk
 include mk/run.mk
 
 .PHONY: all check clean help

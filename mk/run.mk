@@ -17,5 +17,5 @@ test: $(HYPERVISOR)
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory system-test
 
-system-test: $(HYPERVISOR) dom0
+system-test: $(HYPERVISOR) dom0-test
 	@tests/system/run.py --hypervisor $(HYPERVISOR) $(TESTS)

@@ -101,6 +101,7 @@ REMARKS = {
     'fief_op.price': 'floor and ceiling by class of a domain that does not exist yet',
     'fief_op.audit': 'recomputes all accounts from the frame table, with the books held still; '
                      'the answer is the number of differences',
+    'fief_op.fail_charge': 'for tests: one charge of the machine fails as if there were no memory',
 }
 
 HEAD = """# The Xen ABI that Fief offers

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs clang-tidy and cppcheck over C sources; `make lint` calls it.
 
-    tools/lint.py --sim FLAGS --arm64 FLAGS [--only WORD...] FILE...
+    tools/lint.py --sim FLAGS --arm64 FLAGS --dom0 FLAGS [--only WORD...] FILE...
 
 The hypervisor and the bare-metal guests are read with the flags of arm64; the simulated machine and
-the host tests with those of the sim, or with arm64's headers where a test is linked with its code.
+the host tests with those of the sim, or with arm64's headers where a test is linked with its code;
+programs for dom0 with those of arm64 and its C library.
 What is asked is in .clang-tidy and tools/cppcheck.suppressions. Ends with `N passed, N failed`,
 which count files; exits 1 when one failed.
 """
@@ -28,7 +29,9 @@ CPPCHECK = ['cppcheck', '--quiet', '--std=c11', '--platform=unix64', '--inline-s
             '--template-location=']
 
 
-def flags_of(path, arm64, sim):
+def flags_of(path, arm64, sim, dom0):
+    if path.startswith('tests/dom0/'):
+        return dom0
     if path.startswith(('hv/', 'tests/guest/')) and not path.startswith('hv/arch/sim/'):
         return arm64
     with open(os.path.join(ROOT, path), encoding='utf-8') as file:
@@ -64,16 +67,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--sim', required=True, help='compiler flags for the host')
     parser.add_argument('--arm64', required=True, help='compiler flags for arm64')
+    parser.add_argument('--dom0', required=True, help="compiler flags for dom0's programs")
     parser.add_argument('--only', default='', help='files whose paths contain one of these words')
     parser.add_argument('files', nargs='+')
     options = parser.parse_args()
 
     words = options.only.split()
     files = [f for f in options.files if not words or any(w in f for w in words)]
-    arm64, sim = options.arm64.split(), options.sim.split()
+    flags = [text.split() for text in (options.arm64, options.sim, options.dom0)]
     began, done, failed, seen = time.monotonic(), 0, 0, set()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = {pool.submit(check, f, flags_of(f, arm64, sim)): f for f in files}
+        jobs = {pool.submit(check, f, flags_of(f, *flags)): f for f in files}
         for job in as_completed(jobs):
             done += 1
             said = job.result()

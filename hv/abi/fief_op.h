@@ -25,6 +25,7 @@
 #define FIEF_OP_audit 8u   // no structure; only for who holds the power: recomputes all accounts
                            // from the frame table while the books stand still, and returns the
                            // number of differences; all pcpus that need a frame wait for it
+#define FIEF_OP_fail_charge 9u // struct fief_fail_charge; only for who holds the power; for tests
 
 #define FIEF_ABI_VERSION 1u
 #define FIEF_CLASSES 16u          // room for classes; not all are in use
@@ -104,6 +105,13 @@ struct fief_price {
     uint32_t ceiling[FIEF_CLASSES]; // out: what growth never passes
     uint32_t promised;              // out: set aside at creation
     uint32_t promised_ceiling;      // out: and at most later
+};
+
+// Makes one charge of the machine's fail, whoever makes it, as if there were no memory: a test runs
+// a scenario with after = 1, 2, 3 ... until it succeeds, and looks at the books after each.
+struct fief_fail_charge {
+    uint64_t after; // in: 1 fails the next charge; 0: none
+    uint64_t left;  // out: what was left of the last order; 0: it has struck, or there was none
 };
 
 #endif

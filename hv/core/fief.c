@@ -93,6 +93,16 @@ void fief_drop_number(struct fief *f, uint16_t domid)
     spin_unlock(&f->lock);
 }
 
+bool fief_is_taken(struct fief *f, uint16_t domid)
+{
+    bool taken;
+
+    spin_lock(&f->lock);
+    taken = domid < FIEF_DOMIDS && bitmap_test(f->used, domid);
+    spin_unlock(&f->lock);
+    return taken;
+}
+
 void fief_enter(struct domain *d)
 {
     struct fief *f = d->fief;

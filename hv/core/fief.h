@@ -39,6 +39,8 @@ struct domain *fief_next(struct fief *f, uint32_t domid);
 // Takes a number: the wanted one, or with -1 the next in turn. 0, -E_EXIST, -E_NOSPC, -E_INVAL.
 int fief_take_number(struct fief *f, int32_t wanted, uint16_t *domid) MUST_CHECK;
 void fief_drop_number(struct fief *f, uint16_t domid);
+// Whether somebody has the number: it is given back when the last frame of its domain is.
+bool fief_is_taken(struct fief *f, uint16_t domid);
 // From here on it is found, or is no longer found, by its number.
 void fief_enter(struct domain *d);
 void fief_leave(struct domain *d);

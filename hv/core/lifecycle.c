@@ -113,8 +113,7 @@ static enum step settle_p2m(struct domain *d)
 
 static enum step settle_domid(struct domain *d)
 {
-    struct fief *f = d->fief;
-    struct domain *manager = atomic_load_explicit(&f->manager, memory_order_acquire);
+    struct domain *manager = atomic_load_explicit(&d->fief->manager, memory_order_acquire);
     struct epoch gone;
 
     if (d->life == LIFE_DYING) {
@@ -123,7 +122,6 @@ static enum step settle_domid(struct domain *d)
             evtchn_send_global_virq(manager, VIRQ_DOM_EXC);
         }
     }
-    fief_drop_number(f, d->domid);
     d->life = LIFE_DEAD;
     // The last wait: short, without a lock, and counted as being outside, so that two who wait for
     // each other both go on (docs/locking.md).
@@ -139,12 +137,18 @@ static enum step settle_domid(struct domain *d)
 static enum step settle_account(struct domain *d)
 {
     struct fief *f = d->fief;
+    bool numbered = d->life == LIFE_DEAD;
+    uint16_t domid = d->domid;
     struct receipt r;
     bool due = receipt_fill(d, &r);
 
     account_close(&d->account);
+    // d is no more: what is needed was copied before.
     if (due) {
-        receipt_keep(f, &r); // d is no more: what is kept was copied before
+        receipt_keep(f, &r);
+    }
+    if (numbered) {
+        fief_drop_number(f, domid); // last, for who waits for the end by number (fief_is_taken)
     }
     return STEP_DONE;
 }

@@ -93,6 +93,10 @@ static long destroy_domain(struct hcall *h)
     struct domain *t = h->target;
     bool goes_on = (h->reg[1] & DESTROY_TAG_MASK) == DESTROY_TAG;
 
+    // The reaper may be at the last row: the number is free when the last frame is back.
+    if (!t && goes_on && fief_is_taken(h->caller->fief, h->in.domctl.domain)) {
+        return HCALL_AGAIN;
+    }
     // Between two legs the reaper may have come to the end, and the number may have gone to
     // another.
     if (!t || (goes_on && t->identity != (h->reg[1] & ~DESTROY_TAG_MASK))) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // fief_op: Fief's own hypercall (abi/fief_op.h), by which people see what domains cost, hold and
-// have left behind. Called by the dispatcher; reads the books under the pool's lock, changes and
-// charges nothing.
+// have left behind. Called by the dispatcher; reads the books under the pool's lock and charges
+// nothing.
 #include "abi/fief_op.h"
 
 #include "account/bill.h"
@@ -191,6 +191,14 @@ static long op_audit(struct hcall *h)
     return pool_audit(&h->caller->fief->pool);
 }
 
+static long op_fail_charge(struct hcall *h)
+{
+    struct fief_fail_charge *a = (void *)h->in.bytes;
+
+    a->left = account_fail_charge(a->after);
+    return 0;
+}
+
 static const struct hcall_row rows[] = {
     [FIEF_OP_version] = {.name = "version", .call = op_version, .right = RIGHT_OBSERVE, .work = 1},
     [FIEF_OP_class] = {.name = "class", .call = op_class, .size = sizeof(struct fief_class),
@@ -212,6 +220,9 @@ static const struct hcall_row rows[] = {
                        .direction = DIR_INOUT, .right = RIGHT_OBSERVE, .work = 2},
     // Four walks of the frame table: some ten instructions for each run of frames.
     [FIEF_OP_audit] = {.name = "audit", .call = op_audit, .right = RIGHT_MACHINE, .work = 20000},
+    [FIEF_OP_fail_charge] = {.name = "fail_charge", .call = op_fail_charge,
+                             .size = sizeof(struct fief_fail_charge), .direction = DIR_INOUT,
+                             .right = RIGHT_MACHINE, .work = 1},
 };
 
 const struct hcall_family fief_family = {

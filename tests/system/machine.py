@@ -5,6 +5,7 @@ A command is sent to dom0's shell between two markers, so that its output is del
 the prompt looks like and whatever the kernel or the hypervisor print in between.
 """
 import ctypes
+import dataclasses
 import os
 import queue
 import re
@@ -21,6 +22,8 @@ PROMPT = 'dom0# '
 GUEST_PROMPT = 'domU# '
 LEAVE_CONSOLE = b'\x1d'                 # Ctrl-]
 PR_SET_PDEATHSIG = 1
+# dom0's initramfs with what only tests need, by tests/dom0/pack.sh
+TEST_INITRD = os.path.join(os.path.dirname(qemu.INITRD), 'dom0-test.cpio')
 # Only errors of the kernel on the console: its warnings about a slow host fall into any output.
 QUIET = 'dmesg -n 4'
 HYPERVISOR_LINE = re.compile(rb'\((?:XEN|Fief|d\d+)\) [^\n]*\n')
@@ -50,7 +53,8 @@ def die_with_us():
 
 class Machine:
     def __init__(self, hypervisor, spec, log):
-        self.argv = qemu.command(hypervisor, spec)
+        initrd = TEST_INITRD if spec.initrd is None else spec.initrd
+        self.argv = qemu.command(hypervisor, dataclasses.replace(spec, initrd=initrd))
         self.spec = spec
         self.log = open(log, 'ab')
         words = [f"'{w}'" if ' ' in w else w for w in self.argv]

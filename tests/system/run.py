@@ -24,9 +24,9 @@ sys.dont_write_bytecode = True
 
 import bed as testbed  # noqa: E402
 import figures  # noqa: E402
-from machine import Failure  # noqa: E402
+from machine import TEST_INITRD, Failure  # noqa: E402
 
-MODULES = ('boot', 'terminal', 'xl', 'memory', 'devices', 'bill', 'badinput', 'tools')
+MODULES = ('boot', 'terminal', 'xl', 'memory', 'devices', 'bill', 'badinput', 'tools', 'attacks')
 
 
 class Report:
@@ -134,7 +134,7 @@ def main():
         return 0
     options.hypervisor = os.path.abspath(options.hypervisor)
     for path, maker in ((options.hypervisor, 'make'),
-                        (testbed.qemu.INITRD, 'make dom0')):
+                        (TEST_INITRD, 'make dom0-test')):
         if not os.path.exists(path):
             sys.exit(f'system tests: {path} is not there; `{maker}` makes it')
     options.folder = os.path.join(ROOT, 'build/tests')

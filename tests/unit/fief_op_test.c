@@ -326,6 +326,25 @@ static void test_classes_audit_and_rights(void **state)
     guest_end(d);
 }
 
+static void test_a_charge_that_fails(void **state)
+{
+    struct fief_fail_charge a = {.after = 3};
+    struct domain *d;
+
+    (void)state;
+    boot(1);
+    assert_int_equal(fief_op(FIEF_OP_fail_charge, &a, sizeof(a)), 0);
+    assert_int_equal(guest_try(1, -1, &d), -E_NOMEM);
+    check_all_back("a creation whose third charge fails");
+    assert_int_equal(fief_op(FIEF_OP_fail_charge, &a, sizeof(a)), 0);
+    assert_int_equal(a.left, 0);
+    a.after = 0;
+    assert_int_equal(fief_op(FIEF_OP_fail_charge, &a, sizeof(a)), 0);
+    assert_int_equal(a.left, 3);
+    guest_end(guest_with_ram());
+    check_all_back("a creation afterwards");
+}
+
 static long hypfs(const char *path, char *to, uint64_t size)
 {
     long result;
@@ -427,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_receipt),
         cmocka_unit_test(test_receipts_go_round),
         cmocka_unit_test(test_classes_audit_and_rights),
+        cmocka_unit_test(test_a_charge_that_fails),
         cmocka_unit_test(test_hypfs),
     };
 

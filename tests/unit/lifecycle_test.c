@@ -4,6 +4,8 @@
 // time, and its number used again only when all others have been.
 #include "tests/unit/core_bed.h"
 
+#include <threads.h>
+
 static void leg_begin(unsigned cpu)
 {
     sim_set_cpu(cpu);
@@ -254,6 +256,58 @@ static void test_waits_for_who_is_inside(void **state)
     check_all_back("a pcpu inside");
 }
 
+static int reap_on_cpu_1(void *unused)
+{
+    leg_begin(1);
+    while (fief_reap(fief_root)) {
+    }
+    leg_end();
+    return unused == NULL ? 0 : 1;
+}
+
+// Another pcpu is at the last row, where nobody finds the domain any more: destroydomain says that
+// it is done when the last frame is back, not before.
+static void test_done_means_all_is_back(void **state)
+{
+    struct hcall h = {0};
+    struct xen_domctl *op;
+    uint32_t domid;
+    struct domain *d;
+    thrd_t reaper;
+
+    (void)state;
+    boot(2);
+    h.vcpu = dom0->vcpu[0];
+    h.caller = dom0;
+    h.reg[0] = bed_address(0);
+    op = bed_page(0);
+    d = guest_with_ram();
+    domid = d->domid;
+    memset(op, 0, sizeof(*op));
+    op->cmd = XEN_DOMCTL_destroydomain;
+    op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    op->domain = (domid_t)domid;
+    leg_begin(0);
+    pcpu_this()->kicked = true;
+    assert_true(spin_trylock(&d->drain_lock));
+    assert_int_equal(hcall_dispatch(&h, __HYPERVISOR_domctl), HCALL_AGAIN);
+    spin_unlock(&d->drain_lock);
+    while (d->rows > 2) {
+        assert_int_equal(life_drain(d), STEP_AGAIN);
+    }
+    assert_int_equal(thrd_create(&reaper, reap_on_cpu_1, NULL), thrd_success);
+    while (fief_find(fief_root, domid)) {
+        arch_cpu_relax(); // it waits for this pcpu to be outside
+    }
+    assert_int_equal(hcall_dispatch(&h, __HYPERVISOR_domctl), HCALL_AGAIN);
+    leg_end();
+    thrd_join(reaper, NULL);
+    leg_begin(0);
+    assert_int_equal(hcall_dispatch(&h, __HYPERVISOR_domctl), 0);
+    leg_end();
+    check_all_back("an end whose last row another pcpu took");
+}
+
 // Nothing grows on a domain that dies.
 static void test_dying_does_not_grow(void **state)
 {
@@ -295,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_ends_in_turns),
         cmocka_unit_test(test_reaper_alone),
         cmocka_unit_test(test_waits_for_who_is_inside),
+        cmocka_unit_test(test_done_means_all_is_back),
         cmocka_unit_test(test_dying_does_not_grow),
     };
 
