@@ -22,6 +22,7 @@ include mk/tools.mk
 include mk/lint.mk
 include tests/dom0/dom0.mk
 include mk/run.mk
+include bench/bench.mk
 
 .PHONY: all check clean help
 all: $(FIEF)

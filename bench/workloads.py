@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The workloads: what is booted, and which figures it gives.
+
+A workload is a function under @workload. It is called once for each hypervisor with the path of its
+image and yields Figures; `make bench BENCH=NAME` runs one of them.
+"""
+from dataclasses import dataclass
+
+import bed
+
+WORKLOADS = []
+HALF, THIRD, FIFTH, TENTH, TWENTIETH, LEVEL = 1 / 2, 1 / 3, 1 / 5, 1 / 10, 1 / 20, 1.0
+
+
+@dataclass
+class Figure:
+    """One number of one hypervisor. target: the ratio to Xen's that it is to stay below."""
+    group: str
+    name: str
+    value: float
+    unit: str = 'instructions'
+    target: float = LEVEL
+    columns: dict = None                # the plugin's other columns
+    command: str = ''
+
+
+@dataclass
+class Workload:
+    name: str
+    about: str
+    run: object
+    limit: int                          # seconds of an idle host
+
+
+def workload(limit):
+    def register(function):
+        about = function.__doc__.strip().split('\n')[0]
+        WORKLOADS.append(Workload(function.__name__, about, function, limit))
+        return function
+    return register
+
+
+def counted(group, result, target=LEVEL, targets=()):
+    """A figure for each operation that a guest measured: the hypervisor's instructions."""
+    for name, count in result.counts.items():
+        named = [ratio for words, ratio in targets if words in name]
+        columns = dict(count.columns, guest=count.guest, total=count.total)
+        yield Figure(group, name, count['hypervisor'], target=(named or [target])[0],
+                     columns=columns, command=result.command)
+
+
+# Targets of single operations: the most trodden ways must be shorter still.
+OPERATION_TARGETS = (('null hypercall', THIRD), ('GICD_', THIRD), ('GICR_', THIRD), ('WFI', TENTH))
+
+
+@workload(limit=60)
+def operations(hypervisor, limit):
+    """what a guest asks for, one operation after the other, by a bare-metal dom0"""
+    label = 'operations-' + ('xen' if bed.is_xen(hypervisor) else 'fief')
+    result = bed.run(label, hypervisor, bed.bare('ops'), limit)
+    yield from counted('operations of dom0', result, HALF, OPERATION_TARGETS)
