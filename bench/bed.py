@@ -7,6 +7,7 @@ machine; what it is to do is in its images, so the host's speed has no part in t
 """
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -14,8 +15,8 @@ import time
 from dataclasses import dataclass, field
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(ROOT, 'tools'))
-sys.path.insert(0, os.path.join(ROOT, 'tests/system'))
+sys.path.append(os.path.join(ROOT, 'tools'))
+sys.path.append(os.path.join(ROOT, 'tests/system'))   # behind: it has a run.py, too
 import qemu  # noqa: E402
 from machine import die_with_us, patient  # noqa: E402
 
@@ -29,7 +30,8 @@ RAM_BASE = 0x40000000
 IMAGE_BLOCK = 0x200000
 ICOUNT = ('-icount', 'shift=0,sleep=off', '-seed', '1')
 # Columns of the plugin's lines (bench/count.c)
-COLUMNS = ('hypervisor', 'kernel', 'program', 'traps', 'interrupts', 'tlbi', 'dsb', 'zva')
+COLUMNS = ('hypervisor', 'kernel', 'program', 'traps', 'interrupts', 'tlbi', 'dsb',
+           'clearing')
 
 
 class Failed(Exception):
@@ -61,6 +63,24 @@ class Result:
     values: dict = field(default_factory=dict)
     console: str = ''
     command: str = ''
+
+
+def ask_machine():
+    """One clear line when this machine cannot run the bench; None when it can."""
+    if not shutil.which(qemu.QEMU):
+        return f'bench: {qemu.QEMU} is missing; install the package qemu-system-arm'
+    for path, maker in ((FIEF, 'make'), (PLUGIN, 'make bench')):
+        if not os.path.exists(path):
+            return f'bench: {path} is not there; `{maker}` makes it'
+    done = subprocess.run([qemu.QEMU, '-machine', 'none', '-display', 'none', '-plugin',
+                           f'file={PLUGIN}', '-icount', 'shift=0,sleep=off', '-S'],
+                          capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30,
+                          check=False)
+    # count.so was loaded if it complains of its missing arguments
+    if 'count.so: needs' not in done.stderr:
+        last = (done.stderr.strip().split('\n') or [''])[-1]
+        return f'bench: this QEMU has no plugins or no icount: {last}'
+    return None
 
 
 def is_xen(path):

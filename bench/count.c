@@ -48,7 +48,8 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *in
 #define KERNEL 0xffff000000000000u
 
 // The columns of a line; bench/run.py knows them in this order.
-enum counts { HYPERVISOR, KERNELS, PROGRAMS, TRAPS, INTERRUPTS, TLBI, DSB, ZVA, COUNTS };
+// CLEARING: the hypervisor's instructions in loops that clear memory or write it back from caches.
+enum counts { HYPERVISOR, KERNELS, PROGRAMS, TRAPS, INTERRUPTS, TLBI, DSB, CLEARING, COUNTS };
 
 static uint64_t counter[COUNTS], at_begin[COUNTS];
 static uint64_t *profile;               // one a hypervisor's instruction; null: not asked for
@@ -121,6 +122,23 @@ static void on_end(unsigned cpu, void *data)
     number = 0;
 }
 
+static uint32_t code_of(const struct qemu_plugin_insn *insn)
+{
+    uint32_t code;
+
+    memcpy(&code, qemu_plugin_insn_data(insn), sizeof code);
+    return code;
+}
+
+// DC ZVA, DC CVAC, DC CVAU, DC CIVAC: SYS instructions as TLBI is, by op1 3 and CRn 7.
+static bool is_clearing(uint32_t code)
+{
+    const uint32_t operation = code & 0xffffffe0;
+
+    return operation == 0xd50b7420 || operation == 0xd50b7a20 || operation == 0xd50b7b20 ||
+           operation == 0xd50b7e20;
+}
+
 static void count(struct qemu_plugin_insn *insn, uint64_t *where)
 {
     qemu_plugin_register_vcpu_insn_exec_inline(insn, ADD_U64, where, 1);
@@ -142,9 +160,7 @@ static void translate_guest(struct qemu_plugin_insn *insn, uint32_t code, uint64
 static void translate_hypervisor(struct qemu_plugin_insn *insn, uint32_t code, uint64_t address)
 {
     count(insn, &counter[HYPERVISOR]);
-    if ((code & 0xffffffe0) == 0xd50b7420) {            // before TLBI: both are SYS instructions
-        count(insn, &counter[ZVA]);
-    } else if ((code & 0xfff8f000) == 0xd5088000) {
+    if ((code & 0xfff8f000) == 0xd5088000) {
         count(insn, &counter[TLBI]);
     } else if ((code & 0xfffff0ff) == 0xd503309f) {
         count(insn, &counter[DSB]);
@@ -154,24 +170,40 @@ static void translate_hypervisor(struct qemu_plugin_insn *insn, uint32_t code, u
     }
 }
 
+static void translate_entry(struct qemu_plugin_tb *tb)
+{
+    struct qemu_plugin_insn *first = qemu_plugin_tb_get_insn(tb, 0);
+    const size_t n = qemu_plugin_tb_n_insns(tb);
+    bool clears = false;
+
+    qemu_plugin_register_vcpu_insn_exec_cb(first, on_hypervisor, NO_REGISTERS,
+                                           (void *)qemu_plugin_insn_vaddr(first));
+    for (size_t i = 0; i < n; i++) {
+        clears |= is_clearing(code_of(qemu_plugin_tb_get_insn(tb, i)));
+    }
+    for (size_t i = 0; clears && i < n; i++) {
+        count(qemu_plugin_tb_get_insn(tb, i), &counter[CLEARING]);
+    }
+}
+
 static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
+    const uint64_t begin = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, 0));
+    const bool is_hypervisor = begin >= low && begin < high;
+
     (void)id;
+    if (is_hypervisor) {
+        translate_entry(tb);
+    }
     for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         const uint64_t address = qemu_plugin_insn_vaddr(insn);
-        uint32_t code;
 
-        memcpy(&code, qemu_plugin_insn_data(insn), sizeof code);
-        if (address < low || address >= high) {
-            translate_guest(insn, code, address);
-            continue;
+        if (is_hypervisor) {
+            translate_hypervisor(insn, code_of(insn), address);
+        } else {
+            translate_guest(insn, code_of(insn), address);
         }
-        if (i == 0) {
-            qemu_plugin_register_vcpu_insn_exec_cb(insn, on_hypervisor, NO_REGISTERS,
-                                                   (void *)address);
-        }
-        translate_hypervisor(insn, code, address);
     }
 }
 

@@ -15,6 +15,7 @@ run: $(HYPERVISOR) dom0
 test: $(HYPERVISOR)
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory bench-check
 	@$(MAKE) --no-print-directory system-test
 
 system-test: $(HYPERVISOR) dom0-test

@@ -45,6 +45,8 @@ run qemu-system-arm|the emulated arm64 machine
 run device-tree-compiler|the damaged device trees of the bad-input tests
 run $CROSS|compiles the programs of dom0
 run $CROSS_LIBC|their C library
+run gcc|compiles the bench's plugin for QEMU
+run libc6-dev|its C library
 run cpio|packs the initramfs images
 run python3|the runner and the system tests
 "

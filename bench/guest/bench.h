@@ -49,6 +49,7 @@ void say_flush(void);
 // domain.c: who we are
 extern bool is_dom0;
 void domain_init(void);
+bool domain_told(uint64_t fdt, const char *word);       // whether it is on our command line
 void *domain_page(void);                // a zeroed page of our own, never given back
 uint64_t frame_of(const void *page);
 
