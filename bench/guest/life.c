@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Measures the life of domains as the hypervisor sees it: a dom0 that makes and destroys domains with
+// Measures the life of domains as the hypervisor sees it: a dom0 that makes and destroys domains by
 // the hypercalls of libxl, in its order and with its numbers, and nothing of Linux in between.
 #include "manage.h"
 

@@ -15,8 +15,8 @@ void manage_make(struct managed *d, unsigned vcpus, unsigned mib);
 void manage_populate(const struct managed *d, unsigned mib);       // in extents of 2 MiB
 void manage_destroy(const struct managed *d);
 uint64_t manage_free_pages(void);
-// Waits for what a destruction does afterwards: until the machine has so many free pages again, less
-// those that the hypervisor may keep for itself.
+// Waits for what a destruction does afterwards: until the machine has so many free pages again,
+// less those that the hypervisor may keep for itself.
 void manage_until_free(uint64_t pages, uint64_t kept);
 void manage_list(unsigned expected);            // domains, dom0 with them
 
