@@ -77,7 +77,8 @@ void cap_set(struct domain *d, uint32_t percent)
     spin_lock(&c->lock);
     c->percent = percent;
     c->budget = quota(c);
-    c->period_begun = time_now();
+    c->since = time_now();
+    c->period_begun = c->since;
     atomic_store_explicit(&c->used_up, false, memory_order_release);
     spin_unlock(&c->lock);
     // Those that stood still run again; those that run are looked at, to get shorter turns.
@@ -92,7 +93,8 @@ void cap_charge(struct domain *d, uint64_t ran, uint64_t now)
     spin_lock(&c->lock);
     if (c->percent != 0) {
         refill(c, now);
-        c->budget -= (int64_t)ran;
+        // A vcpu may have been running for long, alone on its pcpu, when the cap came.
+        c->budget -= (int64_t)(now > c->since ? MIN(ran, now - c->since) : 0);
         if (c->budget <= 0 && !c->used_up) {
             stop_until_paid(c);
         }

@@ -11,9 +11,10 @@
 struct domain;
 
 struct cap {
-    struct spinlock lock;        // inside run_lock; guards the next three
+    struct spinlock lock;        // inside run_lock; guards the next four
     int64_t budget;              // ns left in this period; what was used beyond it is owed
     uint64_t period_begun;       // ns, as time_now()
+    uint64_t since;              // when the cap was set: what ran before is not counted
     struct timer refill;         // armed while the budget is used up
     _Atomic uint32_t percent;    // of one pcpu; 0: no cap
     _Atomic bool used_up;        // no vcpu of the domain may run just now

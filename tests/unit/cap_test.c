@@ -87,6 +87,18 @@ static void cap_holds_for_one_vcpu(void **state)
     assert_in_range(run_all(1, 1000 * MS), 450 * MS, 550 * MS);
 }
 
+static void time_before_the_cap_is_not_owed(void **state)
+{
+    (void)state;
+    boot(2, 1);
+    vcpu_off(dom0->vcpu[1]);
+    (void)run_all(2, 10 * MS);
+    sim_advance(5000 * MS); // alone on its pcpu, which looks at nothing meanwhile
+    assert_int_equal(set_cap(0, 40), 0);
+    assert_int_equal(vcpu_on(dom0->vcpu[1], 0x40000000, 0), 0);
+    assert_in_range(run_all(2, 1000 * MS), 380 * MS, 420 * MS);
+}
+
 static void cap_is_of_all_vcpus_together(void **state)
 {
     (void)state;
@@ -204,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cap_holds_for_one_vcpu),
+        cmocka_unit_test(time_before_the_cap_is_not_owed),
         cmocka_unit_test(cap_is_of_all_vcpus_together),
         cmocka_unit_test(cap_holds_among_others),
         cmocka_unit_test(cap_stays_with_a_new_weight),
