@@ -121,6 +121,11 @@ class Bed:
         self.started.append(machine)
         return machine
 
+    def examine(self):
+        """Each machine that does not answer says in its log what it can."""
+        for machine in self.started + ([self.machine] if self.machine else []):
+            machine.examine()
+
     def close_started(self):
         for machine in self.started:
             machine.close()

@@ -9,9 +9,12 @@ import dataclasses
 import os
 import queue
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -53,8 +56,11 @@ def die_with_us():
 
 class Machine:
     def __init__(self, hypervisor, spec, log):
+        self.folder = tempfile.mkdtemp(prefix='fief-machine-')
+        self.monitor = os.path.join(self.folder, 'monitor')
         initrd = TEST_INITRD if spec.initrd is None else spec.initrd
-        self.argv = qemu.command(hypervisor, dataclasses.replace(spec, initrd=initrd))
+        self.argv = qemu.command(hypervisor, dataclasses.replace(spec, initrd=initrd)) + [
+            '-monitor', f'unix:{self.monitor},server=on,wait=off']
         self.spec = spec
         self.log = open(log, 'ab')
         words = [f"'{w}'" if ' ' in w else w for w in self.argv]
@@ -126,6 +132,38 @@ class Machine:
                 continue
             self.ended = not data
             self.buffer += data
+
+    def examine(self):
+        """A machine that does not answer: what the hypervisor says of it, and where its CPUs are,
+        goes into the log. It is of no use to a test any more afterwards."""
+        if self.process.poll() is not None:
+            return
+        for _ in range(2):
+            self.ask_monitor('info registers -a')
+            time.sleep(1)
+        self.send(b'\x01\x01\x01')
+        for key in 'qretd':
+            time.sleep(1)
+            self.send(key)
+        time.sleep(1)
+        self.send(b'\x01\x01\x01')
+        time.sleep(1)
+
+    def ask_monitor(self, command):
+        """One command to QEMU's monitor; its answer goes into the log."""
+        self.note(command)
+        try:
+            with socket.socket(socket.AF_UNIX) as line:
+                line.settimeout(5)
+                line.connect(self.monitor)
+                line.sendall(command.encode() + b'\n')
+                while True:
+                    data = line.recv(65536)
+                    self.log.write(data)
+                    if not data:
+                        break
+        except OSError as error:        # the time-out ends the answer
+            self.log.write(f' ({error})\n'.encode())
 
     def line(self, pattern, timeout=60):
         """Waits for a whole console line that the regular expression is part of."""
@@ -221,4 +259,5 @@ class Machine:
                 self.process.kill()
                 self.process.wait()
         self.process.stdin.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
         self.log.flush()

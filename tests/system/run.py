@@ -24,7 +24,7 @@ sys.dont_write_bytecode = True
 
 import bed as testbed  # noqa: E402
 import figures  # noqa: E402
-from machine import TEST_INITRD, Failure  # noqa: E402
+from machine import TEST_INITRD, Failure, Timeout  # noqa: E402
 
 MODULES = ('boot', 'terminal', 'xl', 'memory', 'devices', 'bill', 'badinput', 'tools', 'attacks')
 
@@ -66,19 +66,26 @@ def groups(tests):
     return sorted(shared.values(), key=len, reverse=True) + single
 
 
-def run_one(bed, one):
-    """Runs one test on a bed that is ready for it."""
-    if one.machine is None:
-        try:
-            one.run(bed)
-        finally:
-            bed.close_started()
-        return
+def run_shared(bed, one):
     if bed.machine is None:
         bed.boot_shared(one.machine)
     bed.machine.note(one.name)
     one.run(bed)
     bed.settle()
+
+
+def run_one(bed, one):
+    """Runs one test on a bed that is ready for it."""
+    try:
+        if one.machine is None:
+            one.run(bed)
+        else:
+            run_shared(bed, one)
+    except Timeout:
+        bed.examine()
+        raise
+    finally:
+        bed.close_started()
 
 
 def run_group(tests, options, report, figures_seen):
