@@ -51,6 +51,8 @@ void pool_init(struct pool *pool, struct account *self)
 {
     memset(pool, 0, sizeof(*pool));
     pool->self = self;
+    list_init(&pool->children);
+    list_init(&pool->sibling);
 }
 
 static void book_in(struct account *a, enum frame_class c, uint64_t count)
@@ -70,10 +72,15 @@ static void book_out(struct account *a, enum frame_class c, uint64_t count)
 // The run at m, which is on no list, becomes a's.
 static void give(struct account *a, enum frame_class c, mfn_t m, unsigned order)
 {
-    run_set(m, c, order);
     frame_entry(m)->owner = account_id(a);
+    run_set(m, c, order);
     run_link(&a->list[c], m);
     book_in(a, c, 1ull << order);
+}
+
+void account_enter_first(struct account *a, enum frame_class c, mfn_t m)
+{
+    give(a, c, m, 0);
 }
 
 static unsigned largest_order(mfn_t m, uint32_t count)
@@ -90,6 +97,7 @@ void pool_add(struct pool *pool, mfn_t m, uint32_t count)
 {
     pool_lock(pool);
     frame_found(count);
+    pool->budget += count;
     while (count > 0) {
         unsigned order = largest_order(m, count);
 
@@ -105,6 +113,7 @@ void account_enter(struct account *a, enum frame_class c, mfn_t m, uint32_t coun
 {
     pool_lock(a->pool);
     frame_found(count);
+    a->pool->budget += count;
     while (count > 0) {
         unsigned order = largest_order(m, count);
 
@@ -232,10 +241,9 @@ int account_charge_at(struct account *a, enum frame_class c, mfn_t m, unsigned o
             have--;
             half = mfn_add(head, 1u << have);
             run_set(head, FC_FREE, have);
-            run_set(half, FC_FREE, have);
             frame_entry(half)->owner = account_id(pool->self);
+            run_set(half, FC_FREE, have);
             if (m.n >= half.n) {
-                frame_entry(head)->owner = account_id(pool->self);
                 run_link(&pool->free_list[have], head);
                 head = half;
             } else {
@@ -369,20 +377,30 @@ void account_unclaim(struct account *a)
     spin_unlock(&a->pool->lock);
 }
 
+// The frame that was promised to the adopter goes to the former owner's fief.
+static void exchange(struct pool *from, struct pool *to)
+{
+    mfn_t m = pool_get(to, 0);
+
+    invariant(m.n != 0); // free >= promised always holds
+    run_clear_head(m);
+    pool_put(from, m, 0);
+}
+
 void account_adopt(struct account *from, struct account *to, mfn_t m)
 {
-    // Accounts of one pool only, until budgets are carved out of budgets: then the promised frame
-    // of the adopter's pool is exchanged for the adopted one.
-    invariant(from->pool == to->pool);
-    pool_lock(from->pool);
+    pools_lock(from->pool, to->pool);
     invariant(account_of_frame(m) == from && frame_run(m).n == m.n && frame_order(m) == 0);
     invariant(to->promised > 0);
     run_unlink(&from->list[frame_class(m)], m);
     book_out(from, frame_class(m), 1);
+    if (from->pool != to->pool) {
+        exchange(from->pool, to->pool);
+    }
     to->promised--;
     to->pool->promised--;
     give(to, FC_ADOPTED, m, 0);
-    spin_unlock(&from->pool->lock);
+    pools_unlock(from->pool, to->pool);
 }
 
 struct account *account_of_frame(mfn_t m)

@@ -7,6 +7,7 @@
 #define ACCOUNT_ACCOUNT_H
 
 #include "account/frame.h"
+#include "lib/list.h"
 #include "port/lock.h"
 
 #define ACCOUNT_NO_LIMIT UINT64_MAX
@@ -28,13 +29,22 @@ struct account {
 
 struct pool {
     struct spinlock lock;
+    struct pool *parent;             // whose budget this one was carved out of; null: the root
+    struct list children;            // of its budget; this list is guarded by this pool's lock
+    struct list sibling;             // in parent->children
+    uint32_t depth;                  // 0: the root. Two pools are locked the upper one first
+    uint64_t budget;                 // frames: held by its accounts + given + free
+    uint64_t given;                  // of these, the budgets of its children
     struct account *self;            // the fief's account: owns the free frames (class free)
     uint32_t free_list[ORDER_COUNT]; // by order
     uint64_t free;                   // frames on the free lists
     uint64_t promised;               // of these, set aside by accounts
     uint64_t claimed;                // of these, for class ram
     uint64_t contended;              // how often the lock was waited for
-    uint64_t audit_promised;         // scratch of account_audit
+    uint64_t audit_promised;         // scratch of account_audit, as are the next three
+    uint64_t audit_held;
+    uint64_t audit_given;
+    bool audited;
 };
 
 // An account of the pool, with nothing held and no limits. a stands at the start of a page.
@@ -76,7 +86,8 @@ int account_claim(struct account *a, uint64_t total) MUST_CHECK;
 // Gives up what is left of a claim.
 void account_unclaim(struct account *a);
 // The single frame m, owned by from, becomes to's (class adopted); a promise of to is used up for
-// it.
+// it. Of accounts with different pools one frame that was promised to to goes to from's pool for
+// it, so that both budgets stay whole; cannot fail.
 void account_adopt(struct account *from, struct account *to, mfn_t m);
 // Whether m, any number, is a frame of the account's, of that class.
 bool account_holds(struct account *a, enum frame_class c, mfn_t m);

@@ -44,11 +44,19 @@ static void each_run(struct audit *t, void (*visit)(struct audit *, struct accou
     }
 }
 
+static void forget_pool(struct pool *pool)
+{
+    pool->audit_promised = 0;
+    pool->audit_held = 0;
+    pool->audit_given = 0;
+    pool->audited = false;
+}
+
 static void forget_account(struct account *a)
 {
     memset(a->audit, 0, sizeof(a->audit));
     a->audited = false;
-    a->pool->audit_promised = 0;
+    forget_pool(a->pool);
 }
 
 // A pool's own account may stand on a frame of another's.
@@ -90,6 +98,7 @@ static void compare_account(struct audit *t, struct account *a)
             differs(t, a->name, frame_class_name((enum frame_class)c), books, a->audit[c]);
         }
         total += a->held[c];
+        a->pool->audit_held += a->audit[c];
     }
     if (total != a->total) {
         differs(t, a->name, "sum of the classes", a->total, total);
@@ -109,18 +118,42 @@ static void compare_once(struct audit *t, struct account *a)
     }
 }
 
+// Every budget is counted once in that out of which it was carved.
+static void add_budget(struct pool *pool)
+{
+    if (!pool->audited && pool->parent != NULL) {
+        pool->parent->audit_given += pool->budget;
+    }
+    pool->audited = true;
+}
+
 static void compare(struct audit *t, struct account *a, mfn_t m)
 {
     compare_once(t, a);
     compare_once(t, a->pool->self);
+    add_budget(a->pool);
     check_free(t, a, m);
 }
 
-static void compare_promises(struct audit *t, struct account *a, mfn_t m)
+static void compare_budget(struct audit *t, struct pool *pool)
+{
+    uint64_t found = pool->audit_held + pool->audit_given;
+
+    if (pool->audit_given != pool->given) {
+        differs(t, pool->self->name, "given to fiefs", pool->given, pool->audit_given);
+    } else if (found != pool->budget) {
+        differs(t, pool->self->name, "budget", pool->budget, found);
+    }
+    pool->audit_given = pool->given; // said once
+    pool->audit_held = pool->budget - pool->given;
+}
+
+static void compare_pool(struct audit *t, struct account *a, mfn_t m)
 {
     struct pool *pool = a->pool;
 
     (void)m;
+    compare_budget(t, pool);
     if (pool->audit_promised != pool->promised) {
         differs(t, pool->self->name, "promises", pool->promised, pool->audit_promised);
         pool->audit_promised = pool->promised; // said once
@@ -137,6 +170,6 @@ unsigned account_audit(void (*report)(const char *text))
     each_run(&t, forget);
     each_run(&t, add);
     each_run(&t, compare);
-    each_run(&t, compare_promises);
+    each_run(&t, compare_pool);
     return t.differences;
 }

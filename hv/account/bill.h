@@ -17,12 +17,14 @@ struct pool_bill {
     uint64_t free; // frames, promised ones included
     uint64_t promised;
     uint64_t contended;
+    uint64_t budget; // frames: held by its accounts, given to the fiefs below, and free
+    uint64_t given;
 };
 
 void account_bill(struct account *a, struct account_bill *out);
 void pool_bill(struct pool *pool, struct pool_bill *out);
-// account_audit without a report, with the pool's lock held throughout: its books stand still, and
-// whoever needs a frame waits. Its length is that of the frame table.
-unsigned pool_audit(struct pool *pool);
+// account_audit without a report, with the locks of all pools held throughout, from the root down:
+// the books stand still, and whoever needs a frame waits. Its length is that of the frame table.
+unsigned pool_audit(struct pool *root);
 
 #endif

@@ -19,7 +19,7 @@ void run_set(mfn_t m, enum frame_class c, unsigned order)
     uint32_t old = atomic_load_explicit(info, memory_order_relaxed);
 
     while (!atomic_compare_exchange_weak_explicit(info, &old, (old & ~FRAME_RUN_MASK) | run,
-                                                  memory_order_relaxed, memory_order_relaxed)) {
+                                                  memory_order_release, memory_order_relaxed)) {
     }
 }
 
@@ -69,8 +69,8 @@ void run_cut(uint32_t *list, mfn_t head, mfn_t m, unsigned order)
         have--;
         half = mfn_add(head, 1u << have);
         run_set(head, c, have);
-        run_set(half, c, have);
         frame_entry(half)->owner = owner;
+        run_set(half, c, have);
         run_link(list, half);
         if (m.n >= half.n) {
             head = half;
@@ -87,9 +87,11 @@ static bool is_free_buddy(const struct pool *pool, mfn_t m, unsigned order)
     if (m.n - frame_table_base().n >= frame_table_count()) {
         return false;
     }
+    // It may be another pool's, under another lock. Its owner is written before it becomes a run,
+    // so who sees the run sees whose it is.
     f = frame_entry(m);
-    info = atomic_load_explicit(&f->info, memory_order_relaxed);
-    return f->owner == account_id(pool->self) &&
+    info = atomic_load_explicit(&f->info, memory_order_acquire);
+    return __atomic_load_n(&f->owner, __ATOMIC_RELAXED) == account_id(pool->self) &&
            info == ((uint32_t)FC_FREE | (order << FRAME_ORDER_SHIFT) | FRAME_HEAD);
 }
 
@@ -108,8 +110,8 @@ void pool_put(struct pool *pool, mfn_t m, unsigned order)
         m = mfn(m.n & ~(1u << order));
         order++;
     }
-    run_set(m, FC_FREE, order);
     frame_entry(m)->owner = account_id(pool->self);
+    run_set(m, FC_FREE, order);
     run_link(&pool->free_list[order], m);
 }
 
@@ -127,8 +129,8 @@ mfn_t pool_get(struct pool *pool, unsigned order)
 
             have--;
             half = mfn_add(m, 1u << have);
-            run_set(half, FC_FREE, have);
             frame_entry(half)->owner = account_id(pool->self);
+            run_set(half, FC_FREE, have);
             run_link(&pool->free_list[have], half);
         }
         pool->free -= 1ull << order;

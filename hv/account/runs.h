@@ -19,6 +19,11 @@ void run_unlink(uint32_t *list, mfn_t m);
 // Cuts the run at head in two halves until m is a run of its own of the given order; each piece is
 // linked in list.
 void run_cut(uint32_t *list, mfn_t head, mfn_t m, unsigned order);
+// Two pools, which may be the same one: the upper one in the tree of budgets first.
+void pools_lock(struct pool *a, struct pool *b);
+void pools_unlock(struct pool *a, struct pool *b);
+// The single frame m, which is on no list, becomes the account's.
+void account_enter_first(struct account *a, enum frame_class c, mfn_t m);
 // Free lists of a pool.
 void pool_put(struct pool *pool, mfn_t m, unsigned order);
 mfn_t pool_get(struct pool *pool, unsigned order);

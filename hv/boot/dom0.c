@@ -42,7 +42,7 @@ static bool create(const struct dom0_order *o, unsigned vcpus, struct domain **o
         .spis = irqchip_lines() - VGIC_PRIVATE,
         .create_flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
         .holdings = HOLDS_CONSOLE | HOLDS_POWER | HOLDS_DEVICES,
-        .manager = true,
+        .root_manager = true,
         .gicd_base = o->machine->gicd.base,
         .gicr_base = o->machine->gicr[0].base,
         .domid = 0,

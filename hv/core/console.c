@@ -229,7 +229,7 @@ void console_clear_ring(void)
 static struct domain *holder(void)
 {
     struct domain *d =
-        fief_root ? atomic_load_explicit(&fief_root->manager, memory_order_acquire) : NULL;
+        fief_root ? fief_manager(fief_root) : NULL;
 
     return d && (d->holdings & HOLDS_CONSOLE) ? d : NULL;
 }

@@ -22,7 +22,7 @@ static const char *const state_names[] = {
 
 static void each_domain(void (*show)(struct domain *d))
 {
-    for (struct domain *d = fief_next(fief_root, 0); d; d = fief_next(fief_root, d->domid + 1u)) {
+    for (struct domain *d = fief_next(fief_root, 0); d; d = fief_after(fief_root, d)) {
         show(d);
     }
 }

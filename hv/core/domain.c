@@ -17,19 +17,38 @@
 
 static _Atomic uint64_t last_identity;
 
+uint64_t domain_next_identity(void)
+{
+    return atomic_fetch_add_explicit(&last_identity, 1, memory_order_relaxed) + 1;
+}
+
+// The domain's own frame. The fief's end waits for all that are counted here.
+static struct domain *open_account(struct fief *f, const char *name)
+{
+    struct account *a = NULL;
+
+    atomic_fetch_add(&f->members, 1);
+    if (atomic_load(&f->life) == FIEF_LIVES) {
+        a = account_open(&f->pool, FC_DOMAIN, name);
+    }
+    if (a == NULL) {
+        atomic_fetch_sub(&f->members, 1);
+    }
+    return (struct domain *)a;
+}
+
 int domain_create(struct fief *f, const struct domain_config *c, struct domain **out)
 {
-    struct account *a = account_open(&f->pool, FC_DOMAIN, c->name);
-    struct domain *d = (struct domain *)a;
+    struct domain *d = open_account(f, c->name);
     int err;
 
-    if (a == NULL) {
-        return -E_NOMEM;
+    if (d == NULL) {
+        return fief_lives(f) ? -E_NOMEM : -E_SRCH;
     }
     d->fief = f;
-    d->identity = atomic_fetch_add_explicit(&last_identity, 1, memory_order_relaxed) + 1;
+    d->seat = c->root_manager ? f : NULL;
+    d->identity = domain_next_identity();
     d->holdings = c->holdings;
-    d->is_manager = c->manager;
     d->create_flags = c->create_flags;
     memcpy(d->handle, c->handle, sizeof(d->handle));
     d->life = LIFE_MAKING;
@@ -114,6 +133,7 @@ int domain_unpause_by_tools(struct domain *d)
         return -E_INVAL;
     }
     spin_lock(&d->lock);
+    d->started = true;
     last = d->paused_by_tools > 0;
     d->paused_by_tools = (uint8_t)(d->paused_by_tools - (last ? 1 : 0));
     spin_unlock(&d->lock);
@@ -149,7 +169,7 @@ static void shutdown_machine(const struct domain *d, uint8_t reason)
 
 void domain_shutdown(struct domain *d, uint8_t reason)
 {
-    struct domain *manager = atomic_load_explicit(&d->fief->manager, memory_order_acquire);
+    struct domain *manager = fief_manager(d->fief);
     bool first;
 
     if (d->holdings & HOLDS_POWER) {

@@ -65,8 +65,6 @@ enum domain_life {
     LIFE_DEAD,
 };
 
-enum domain_right_set { RIGHTS_NONE = 0, RIGHTS_MANAGER = 1u << 0 };
-
 // What a domain holds of the machine, beside memory.
 enum domain_holding {
     HOLDS_CONSOLE = 1, // the real console
@@ -77,14 +75,16 @@ enum domain_holding {
 struct domain {
     struct account account; // first: see account.h
     struct domain *hash_next; // fief's hash, written under fief.lock, read without
-    struct fief *fief;
+    struct fief *fief;      // that it belongs to
+    _Atomic(struct fief *) seat; // that it manages; null: none
     uint64_t identity;      // never used twice
     uint16_t domid;         // in its fief
     _Atomic uint8_t life;   // enum domain_life
     uint8_t rows;           // how many rows of the life table are made and not yet settled
     uint8_t quiesced;       // drain: how many of them, from the last, are quiet
     uint8_t holdings;       // enum domain_holding
-    uint8_t is_manager;     // sits in its fief's manager seat
+    bool started;           // tools have let it run
+    uint16_t counted_vcpus; // of the fief's allowance
     struct spinlock drain_lock; // tried, never waited for; guards the progress of the drain
     struct spinlock lock;   // flags of vcpus, pause by tools, shutdown, params, names
     struct epoch quiet;     // drain: when the last leg that saw it or its vcpus may have begun
@@ -144,13 +144,16 @@ struct domain_config {
     uint32_t create_flags;
     uint8_t handle[16];
     uint8_t holdings;
-    bool manager;
+    bool root_manager;       // sits in the root's seat
     uint64_t gicd_base, gicr_base; // guest-physical
     int32_t domid;           // wanted, or -1: the next in turn
 };
 
+// Identities of domains and of fiefs' seats come from one sequence.
+uint64_t domain_next_identity(void);
 // Makes a domain with all that its floor holds (rule 5): paused, vcpus absent. Error: -E_NOMEM,
-// -E_EXIST (domid taken), -E_NOSPC (no domid left), -E_INVAL.
+// -E_EXIST (domid taken), -E_NOSPC (no domid left, or the fief's limits reached), -E_AGAIN (too
+// many creations), -E_SRCH (the fief is dying), -E_INVAL.
 int domain_create(struct fief *f, const struct domain_config *c, struct domain **out) MUST_CHECK;
 // Begins, or goes on with, the end of a domain. 0: it is gone; -E_RESTART: call again.
 int domain_destroy(struct domain *d) MUST_CHECK;

@@ -137,11 +137,13 @@ static uint32_t next_free(const struct domain *d)
     return port;
 }
 
-// Checks and reserves: *out is a free port; a frame for it may have been charged. The lock is held.
+// Checks and reserves: *out is a free port, and counted in the fief's allowance; a frame for it may
+// have been charged. The lock is held.
 static int find_free(struct domain *d, uint32_t *out)
 {
     struct evtchn_table *t = &d->evtchn;
     uint32_t port = next_free(d);
+    int err;
 
     if (!domain_alive(d)) {
         return -E_SRCH;
@@ -150,7 +152,14 @@ static int find_free(struct domain *d, uint32_t *out)
         return -E_NOSPC;
     }
     *out = port;
-    return port / EVTCHN_PORTS_PER_FRAME < t->frames ? 0 : add_frame(d);
+    err = allowance_take(&d->fief->allowance, FIEF_PORTS, 1);
+    if (err == 0 && port / EVTCHN_PORTS_PER_FRAME >= t->frames) {
+        err = add_frame(d);
+        if (err != 0) {
+            allowance_put(&d->fief->allowance, FIEF_PORTS, 1);
+        }
+    }
+    return err;
 }
 
 static struct evtchn *take(struct domain *d, uint32_t port, enum evtchn_state state, uint32_t vcpu)
@@ -176,6 +185,7 @@ static void release(struct domain *d, uint32_t port, struct evtchn *e)
     e->vcpu = 0;
     e->state = EVTCHN_FREE;
     d->evtchn.used[port / EVTCHN_PORTS_PER_FRAME]--;
+    allowance_put(&d->fief->allowance, FIEF_PORTS, 1);
     d->evtchn.first_free = MIN(d->evtchn.first_free, port);
 }
 
@@ -188,8 +198,8 @@ int evtchn_alloc_unbound(struct domain *d, struct domain *remote, uint32_t *port
     if (rc == 0) {
         struct evtchn *e = take(d, *port, EVTCHN_UNBOUND, 0);
 
-        e->remote_identity = remote->identity;
-        e->remote_port = remote->domid;
+        e->remote_identity = fief_peer_identity(d, remote);
+        e->remote_port = fief_peer_number(d, remote);
     }
     spin_unlock(&d->evtchn.lock);
     return rc;
@@ -200,10 +210,10 @@ static void bind_pair(struct domain *d, uint32_t port, struct domain *remote, ui
     struct evtchn *e = take(d, port, EVTCHN_INTERDOMAIN, 0);
     struct evtchn *r = evtchn_find(remote, remote_port);
 
+    e->remote_identity = fief_peer_identity(d, remote);
     e->remote_port = remote_port;
     __atomic_store_n(&e->remote, remote, __ATOMIC_RELAXED);
     r->state = EVTCHN_INTERDOMAIN;
-    r->remote_identity = 0;
     r->remote_port = port;
     __atomic_store_n(&r->remote, d, __ATOMIC_RELAXED);
 }
@@ -217,7 +227,7 @@ int evtchn_bind_interdomain(struct domain *d, struct domain *remote, uint32_t re
 
     spin_lock_both(&d->evtchn.lock, &remote->evtchn.lock);
     r = evtchn_find(remote, remote_port);
-    if (r && r->state == EVTCHN_UNBOUND && r->remote_identity == d->identity &&
+    if (r && r->state == EVTCHN_UNBOUND && fief_is(d, r->remote_identity) &&
         domain_alive(remote)) {
         rc = find_free(d, port);
     }
@@ -299,6 +309,15 @@ static struct domain *lock_pair(struct domain *d, const struct evtchn *e)
     }
 }
 
+// How viewer calls the peer for whom its port is kept: as itself, or as a seat, even an empty one.
+static uint32_t kept_for(const struct domain *viewer, const struct domain *peer, uint64_t identity)
+{
+    if (identity == peer->identity) {
+        return fief_peer_number(viewer, peer);
+    }
+    return identity == fief_of(viewer)->identity ? 0 : DOMID_UPLINK;
+}
+
 // What the port's end means for who is at the other side of it.
 static void unbind(struct domain *d, struct evtchn *e)
 {
@@ -307,11 +326,11 @@ static void unbind(struct domain *d, struct evtchn *e)
     } else if (e->state == EVTCHN_INTERDOMAIN) {
         struct evtchn *r = evtchn_find(e->remote, e->remote_port);
 
-        // d may bind to it again, if it lives; an identity never comes back.
+        // d may bind to it again, if it lives, or who sits in d's seat; an identity never comes
+        // back.
+        r->remote_port = kept_for(e->remote, d, r->remote_identity);
         r->state = EVTCHN_UNBOUND;
         __atomic_store_n(&r->remote, NULL, __ATOMIC_RELAXED);
-        r->remote_identity = d->identity;
-        r->remote_port = d->domid;
     }
 }
 
@@ -358,12 +377,12 @@ int evtchn_send(struct domain *d, uint32_t port)
 }
 
 // How viewer calls the domain that may bind an unbound port of d.
-static uint16_t unbound_number(const struct domain *viewer, const struct domain *d,
+static uint16_t unbound_number(const struct domain *viewer, struct domain *d,
                                const struct evtchn *e)
 {
-    const struct domain *r = fief_find(d->fief, e->remote_port);
+    const struct domain *r = fief_peer(d, e->remote_port);
 
-    return r && r->identity == e->remote_identity ? fief_number(viewer, r) : DOMID_INVALID;
+    return r && fief_is(r, e->remote_identity) ? fief_peer_number(viewer, r) : DOMID_INVALID;
 }
 
 int evtchn_get_status(struct domain *viewer, struct domain *d, struct evtchn_status *st)
@@ -384,7 +403,7 @@ int evtchn_get_status(struct domain *viewer, struct domain *d, struct evtchn_sta
     if (e->state == EVTCHN_UNBOUND) {
         st->u.unbound.dom = unbound_number(viewer, d, e);
     } else if (e->state == EVTCHN_INTERDOMAIN) {
-        st->u.interdomain.dom = fief_number(viewer, e->remote);
+        st->u.interdomain.dom = fief_peer_number(viewer, e->remote);
         st->u.interdomain.port = e->remote_port;
     } else if (e->state == EVTCHN_VIRQ) {
         st->u.virq = e->remote_port;

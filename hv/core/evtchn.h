@@ -22,8 +22,8 @@ enum evtchn_state { EVTCHN_FREE, EVTCHN_UNBOUND, EVTCHN_INTERDOMAIN, EVTCHN_VIRQ
 
 struct evtchn {
     struct domain *remote;    // interdomain: the peer
-    uint64_t remote_identity; // unbound: who may bind (never a number)
-    uint32_t remote_port;     // interdomain; virq: its number; unbound: the number of who may bind
+    uint64_t remote_identity; // who may bind, or has bound: a domain or a seat (never a number)
+    uint32_t remote_port;     // interdomain; virq: its number; unbound: what d calls who may bind
     uint16_t vcpu;            // notified
     uint8_t state;            // enum evtchn_state
     uint8_t priority;

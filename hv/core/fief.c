@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Fiefs: the namespace of domids, look-up without a lock, and the reaper's work. Called by core/
-// and hcall/. fief.lock guards entering and leaving; who looks up relies on the epoch.
+// Fiefs: the namespace of domids, look-up without a lock, and who is called what by whom. Called by
+// core/ and hcall/. fief.lock guards entering and leaving; who looks up relies on the epoch. How
+// fiefs begin and end is in fief_life.c.
 #include "core/fief.h"
 
 #include "abi/xen.h"
@@ -15,11 +16,37 @@ void fief_root_init(void *memory)
 {
     struct fief *f = memory;
 
-    memset(f, 0, sizeof(*f));
+    memset(f, 0, FIEF_FRAMES * PAGE_SIZE);
     account_init(&f->account, &f->pool, "root");
     pool_init(&f->pool, &f->account);
+    allowance_init(&f->allowance);
+    list_init(&f->children);
+    list_init(&f->sibling);
     list_init(&f->dying);
+    f->identity = domain_next_identity();
+    f->rights = FIEF_MAY_ALL;
+    f->used = (uint64_t *)((char *)memory + PAGE_SIZE);
+    for (unsigned i = 0; i < RECEIPT_FRAMES; i++) {
+        f->receipts.page[i] = (struct receipt *)((char *)memory + (2 + i) * PAGE_SIZE);
+    }
     fief_root = f;
+}
+
+bool fief_may(const struct domain *d, uint32_t rights)
+{
+    const struct fief *f = atomic_load_explicit(&d->seat, memory_order_acquire);
+
+    if (f == NULL) {
+        return false;
+    }
+    // A right that one above has lost is lost to all below, at once.
+    for (; f != NULL; f = f->parent) {
+        if (!fief_lives(f) ||
+            rights & ~atomic_load_explicit(&f->rights, memory_order_relaxed)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static _Atomic(struct domain *) *bucket(struct fief *f, uint32_t domid)
@@ -29,29 +56,42 @@ static _Atomic(struct domain *) *bucket(struct fief *f, uint32_t domid)
 
 struct domain *fief_find(struct fief *f, uint32_t domid)
 {
-    struct domain *d = atomic_load_explicit(bucket(f, domid), memory_order_acquire);
+    struct domain *d;
 
+    if (domid == 0) {
+        return fief_manager(f);
+    }
+    d = atomic_load_explicit(bucket(f, domid), memory_order_acquire);
     while (d != NULL && d->domid != domid) {
         d = __atomic_load_n(&d->hash_next, __ATOMIC_ACQUIRE);
     }
     return d;
 }
 
+// The number of d, a member of f or its manager, in f.
+static uint16_t number_in(const struct fief *f, const struct domain *d)
+{
+    return d == fief_manager(f) ? 0 : d->domid;
+}
+
+struct domain *fief_after(struct fief *f, const struct domain *d)
+{
+    return fief_next(f, number_in(f, d) + 1u);
+}
+
 struct domain *fief_next(struct fief *f, uint32_t domid)
 {
-    while (domid < FIEF_DOMIDS) {
-        struct domain *d;
+    struct domain *d = domid == 0 ? fief_manager(f) : NULL;
 
+    domid = MAX(domid, 1u);
+    while (d == NULL && domid < FIEF_DOMIDS) {
         domid = bitmap_next(f->used, FIEF_DOMIDS, domid);
-        d = domid < FIEF_DOMIDS ? fief_find(f, domid) : NULL;
         // A number is taken before its domain can be found, and the domain leaves before the
         // number.
-        if (d != NULL) {
-            return d;
-        }
+        d = domid < FIEF_DOMIDS ? fief_find(f, domid) : NULL;
         domid++;
     }
-    return NULL;
+    return d;
 }
 
 // The next number in turn: the whole range goes by before one is used again (rule 9). Zero is the
@@ -73,7 +113,9 @@ int fief_take_number(struct fief *f, int32_t wanted, uint16_t *domid)
 
     spin_lock(&f->lock);
     n = wanted < 0 ? next_number(f) : (uint32_t)wanted;
-    if (n >= FIEF_DOMIDS) {
+    if (!fief_lives(f)) {
+        err = -E_SRCH;
+    } else if (n >= FIEF_DOMIDS) {
         err = wanted < 0 ? -E_NOSPC : -E_INVAL;
     } else if (bitmap_test(f->used, n)) {
         err = -E_EXIST;
@@ -112,7 +154,8 @@ void fief_enter(struct domain *d)
     d->hash_next = atomic_load_explicit(head, memory_order_relaxed);
     atomic_store_explicit(head, d, memory_order_release);
     f->domains++;
-    if (d->is_manager) {
+    // The root's manager belongs to the fief that it rules.
+    if (d->seat == f) {
         atomic_store_explicit(&f->manager, d, memory_order_release);
     }
     spin_unlock(&f->lock);
@@ -135,15 +178,24 @@ void fief_leave(struct domain *d)
         __atomic_store_n(&before->hash_next, d->hash_next, __ATOMIC_RELEASE);
     }
     f->domains--;
-    if (atomic_load_explicit(&f->manager, memory_order_relaxed) == d) {
+    if (fief_manager(f) == d) {
         atomic_store_explicit(&f->manager, NULL, memory_order_release);
     }
     list_remove(&d->dying_link);
     spin_unlock(&f->lock);
+    fief_count_ends(f, -1);
+}
+
+void fief_count_ends(struct fief *f, int change)
+{
+    for (; f != NULL; f = f->parent) {
+        (void)atomic_fetch_add_explicit(&f->ends, (uint32_t)change, memory_order_acq_rel);
+    }
 }
 
 void fief_note_dying(struct domain *d)
 {
+    fief_count_ends(d->fief, 1);
     spin_lock(&d->fief->lock);
     list_add_last(&d->dying_link, &d->fief->dying);
     spin_unlock(&d->fief->lock);
@@ -151,35 +203,56 @@ void fief_note_dying(struct domain *d)
 
 struct domain *fief_resolve(struct domain *caller, uint32_t domid)
 {
-    return domid == DOMID_SELF ? caller : fief_find(caller->fief, domid);
+    return domid == DOMID_SELF ? caller : fief_find(fief_of(caller), domid);
+}
+
+// The seat above that of viewer, who rules a fief; else null.
+static struct fief *above(const struct domain *viewer)
+{
+    const struct fief *seat = atomic_load_explicit(&viewer->seat, memory_order_acquire);
+
+    return seat != NULL ? seat->parent : NULL;
+}
+
+struct domain *fief_peer(struct domain *caller, uint32_t domid)
+{
+    struct fief *up = domid == DOMID_UPLINK ? above(caller) : NULL;
+
+    return up != NULL ? fief_manager(up) : fief_resolve(caller, domid);
 }
 
 uint16_t fief_number(const struct domain *viewer, const struct domain *d)
 {
-    return d != NULL && d->fief == viewer->fief ? d->domid : DOMID_INVALID;
+    const struct fief *f = fief_of(viewer);
+
+    if (d != NULL && d == fief_manager(f)) {
+        return 0;
+    }
+    return d != NULL && d->fief == f ? d->domid : DOMID_INVALID;
 }
 
-bool fief_reap(struct fief *f)
+uint16_t fief_peer_number(const struct domain *viewer, const struct domain *d)
 {
-    struct domain *d = NULL;
+    const struct fief *up = above(viewer);
 
-    if (list_empty(&f->dying)) {
-        return false;
+    return d != NULL && up != NULL && d == fief_manager(up) ? DOMID_UPLINK
+                                                            : fief_number(viewer, d);
+}
+
+uint64_t fief_peer_identity(const struct domain *viewer, const struct domain *peer)
+{
+    const struct fief *f = fief_of(viewer);
+    const struct fief *up = above(viewer);
+
+    if (peer != viewer && peer == fief_manager(f)) {
+        return f->identity;
     }
-    spin_lock(&f->lock);
-    if (!list_empty(&f->dying)) {
-        d = container_of(f->dying.next, struct domain, dying_link);
-        // The next call takes the next one: several die side by side.
-        list_remove(&d->dying_link);
-        list_add_last(&d->dying_link, &f->dying);
-    }
-    spin_unlock(&f->lock);
-    // The domain cannot be gone before this pcpu leaves the hypervisor (epoch).
-    if (d != NULL) {
-        (void)life_drain(d);
-        // Several pcpus that do nothing but reap would never see each other outside.
-        epoch_leave();
-        epoch_enter();
-    }
-    return d != NULL;
+    return up != NULL && peer == fief_manager(up) ? up->identity : peer->identity;
+}
+
+bool fief_is(const struct domain *d, uint64_t identity)
+{
+    const struct fief *seat = atomic_load_explicit(&d->seat, memory_order_acquire);
+
+    return d->identity == identity || (seat != NULL && seat->identity == identity);
 }

@@ -162,7 +162,7 @@ static int granted_frame(struct domain *granter, uint32_t ref, mfn_t *out)
 int gnttab_acquire(struct domain *granter, struct domain *by, uint32_t ref, enum access access,
                    mfn_t *out)
 {
-    uint16_t number = fief_number(granter, by);
+    uint16_t number = fief_peer_number(granter, by);
     int st = GNTST_bad_gntref;
 
     spin_lock(&granter->gnttab.lock);

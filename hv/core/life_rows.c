@@ -32,12 +32,37 @@ int life_floor_account(const struct domain_config *c, uint64_t floor[FC_COUNT])
     return 0;
 }
 
-int life_make_domid(struct domain *d, const struct domain_config *c)
+static int count_domain(struct allowance *a, uint32_t vcpus)
 {
-    int err = fief_take_number(d->fief, c->domid, &d->domid);
+    int err = allowance_create(a);
 
     if (err == 0) {
+        err = allowance_take(a, FIEF_DOMAINS, 1);
+    }
+    if (err == 0) {
+        err = allowance_take(a, FIEF_VCPUS, vcpus);
+        if (err != 0) {
+            allowance_put(a, FIEF_DOMAINS, 1);
+        }
+    }
+    return err;
+}
+
+int life_make_domid(struct domain *d, const struct domain_config *c)
+{
+    struct allowance *a = &d->fief->allowance;
+    int err = count_domain(a, c->vcpus);
+
+    if (err != 0) {
+        return err;
+    }
+    d->counted_vcpus = (uint16_t)c->vcpus;
+    err = fief_take_number(d->fief, c->domid, &d->domid);
+    if (err == 0) {
         format(d->account.name, sizeof(d->account.name), "domain %u", d->domid);
+    } else {
+        allowance_put(a, FIEF_DOMAINS, 1);
+        allowance_put(a, FIEF_VCPUS, c->vcpus);
     }
     return err;
 }

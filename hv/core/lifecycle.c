@@ -8,7 +8,7 @@
 
 #include "abi/xen.h"
 #include "core/evtchn_abi.h"
-#include "core/fief.h"
+#include "core/fief_life.h"
 #include "core/life_rows.h"
 #include "core/mapping.h"
 #include "core/virq.h"
@@ -51,6 +51,20 @@ static enum step quiesce_vcpus(struct domain *d)
     cap_fini(d);
     p2m_flush(&d->p2m);
     return STEP_DONE;
+}
+
+static enum step quiesce_fief(struct domain *d)
+{
+    fief_manager_dies(d);
+    return STEP_DONE;
+}
+
+// What the domain managed ends before the domain does, unless it has left the seat.
+static enum step settle_fief(struct domain *d)
+{
+    struct fief *f = atomic_load_explicit(&d->seat, memory_order_acquire);
+
+    return f == NULL || f == fief_root ? STEP_DONE : fief_drain(f);
 }
 
 static enum step settle_interrupts(struct domain *d)
@@ -113,7 +127,7 @@ static enum step settle_p2m(struct domain *d)
 
 static enum step settle_domid(struct domain *d)
 {
-    struct domain *manager = atomic_load_explicit(&d->fief->manager, memory_order_acquire);
+    struct domain *manager = fief_manager(d->fief);
     struct epoch gone;
 
     if (d->life == LIFE_DYING) {
@@ -122,6 +136,8 @@ static enum step settle_domid(struct domain *d)
             evtchn_send_global_virq(manager, VIRQ_DOM_EXC);
         }
     }
+    allowance_put(&d->fief->allowance, FIEF_DOMAINS, 1);
+    allowance_put(&d->fief->allowance, FIEF_VCPUS, d->counted_vcpus);
     d->life = LIFE_DEAD;
     // The last wait: short, without a lock, and counted as being outside, so that two who wait for
     // each other both go on (docs/locking.md).
@@ -150,6 +166,8 @@ static enum step settle_account(struct domain *d)
     if (numbered) {
         fief_drop_number(f, domid); // last, for who waits for the end by number (fief_is_taken)
     }
+    // From here on the fief may end as well.
+    atomic_fetch_sub(&f->members, 1);
     return STEP_DONE;
 }
 
@@ -168,6 +186,7 @@ static const struct life_row {
     {"event channels", life_make_evtchn, life_floor_evtchn, quiesce_evtchn, settle_evtchn},
     {"grants", life_make_grants, life_floor_grants, NULL, settle_grants},
     {"interrupts", life_make_interrupts, life_floor_interrupts, NULL, settle_interrupts},
+    {"fief", NULL, NULL, quiesce_fief, settle_fief},
     {"visible", life_make_visible, NULL, quiesce_visible, NULL},
 };
 
@@ -247,7 +266,7 @@ int life_make(struct domain *d, const struct domain_config *c)
 
     // A row that fails leaves nothing but frames on the account.
     while (err == 0 && d->rows < ARRAY_COUNT(rows)) {
-        err = rows[d->rows].make(d, c);
+        err = rows[d->rows].make != NULL ? rows[d->rows].make(d, c) : 0;
         d->rows = (uint8_t)(d->rows + (err == 0 ? 1 : 0));
     }
     if (err != 0) {

@@ -78,7 +78,7 @@ int price_make(const struct price_request *r, struct price *out)
     const struct growth g = {
         .max_evtchn_port = r->config->max_evtchn_port,
         .max_grant_frames = r->config->max_grant_frames,
-        .views = r->config->manager,
+        .views = r->config->root_manager,
     };
     int err;
 
@@ -106,7 +106,7 @@ void price_limits(const struct domain *d, uint64_t limit[FC_COUNT])
     const struct growth g = {
         .max_evtchn_port = d->evtchn.max_port,
         .max_grant_frames = d->gnttab.max_frames,
-        .views = d->is_manager,
+        .views = d->seat != NULL,
     };
 
     for (unsigned c = 0; c < FC_COUNT; c++) {

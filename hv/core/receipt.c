@@ -73,12 +73,19 @@ bool receipt_fill(struct domain *d, struct receipt *r)
     return d->notes.noted;
 }
 
+static struct receipt *place(struct receipts *all, uint64_t n)
+{
+    uint64_t i = n % RECEIPTS;
+
+    return &all->page[i / RECEIPTS_IN_FRAME][i % RECEIPTS_IN_FRAME];
+}
+
 void receipt_keep(struct fief *f, const struct receipt *r)
 {
     struct receipts *all = &f->receipts;
 
     spin_lock(&all->lock);
-    all->ring[all->count % RECEIPTS] = *r;
+    *place(all, all->count) = *r;
     all->count++;
     spin_unlock(&all->lock);
 }
@@ -91,7 +98,7 @@ bool receipt_read(struct fief *f, uint64_t n, struct receipt *out)
     spin_lock(&all->lock);
     there = n < MIN(all->count, RECEIPTS);
     if (there) {
-        *out = all->ring[(all->count - 1 - n) % RECEIPTS];
+        *out = *place(all, all->count - 1 - n);
     }
     spin_unlock(&all->lock);
     return there;

@@ -41,10 +41,15 @@ struct receipt {
     struct receipt_notes notes;
 };
 
+#define RECEIPTS_IN_FRAME (PAGE_SIZE / sizeof(struct receipt))
+#define RECEIPT_FRAMES 3u
+
+_Static_assert(RECEIPTS_IN_FRAME * RECEIPT_FRAMES >= RECEIPTS, "the ring has its place");
+
 struct receipts {
     struct spinlock lock;
     uint64_t count; // ever
-    struct receipt ring[RECEIPTS];
+    struct receipt *page[RECEIPT_FRAMES]; // of the ring
 };
 
 // A step of the drain of d begins, or has ended. drain_lock is held. Of a domain that nobody has

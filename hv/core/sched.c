@@ -12,7 +12,7 @@
 #include "abi/xen.h"
 #include "core/domain.h"
 #include "core/event.h"
-#include "core/fief.h"
+#include "core/fief_life.h"
 #include "lib/errno.h"
 #include "port/timer.h"
 #include "port/vcpu.h"

@@ -18,7 +18,7 @@
 // the fief's wall clock is told at the manager's.
 static uint64_t younger_by(const struct fief *f, const struct domain *d)
 {
-    const struct domain *m = atomic_load_explicit(&f->manager, memory_order_acquire);
+    const struct domain *m = fief_manager(f);
     uint64_t first = m ? time_of_counter(m->counter_offset) : 0;
     uint64_t birth = time_of_counter(d->counter_offset);
 
@@ -65,8 +65,8 @@ int wallclock_set(struct fief *f, uint64_t seconds, uint32_t nanoseconds, uint64
     f->wall_nanoseconds = (uint32_t)((nanoseconds + NS_PER_SECOND - up_ns) % NS_PER_SECOND);
     f->wall_version++;
     spin_unlock(&f->lock);
-    for (struct domain *d = fief_next(f, 0); d; d = fief_next(f, d->domid + 1u)) {
-        if (domain_alive(d)) {
+    for (struct domain *d = fief_next(f, 0); d; d = fief_after(f, d)) {
+        if (domain_alive(d) && d->fief == f) {
             wallclock_show(d);
         }
     }

@@ -70,13 +70,17 @@ bool hcall_has_right(const struct domain *d, enum hcall_right right)
     case RIGHT_NONE:
         return true;
     case RIGHT_BUILD:
+        return fief_may(d, FIEF_MAY_BUILD);
     case RIGHT_RUN:
+        return fief_may(d, FIEF_MAY_RUN);
     case RIGHT_OBSERVE:
-        return d->is_manager;
+        return fief_may(d, FIEF_MAY_OBSERVE);
+    case RIGHT_DELEGATE:
+        return fief_may(d, FIEF_MAY_DELEGATE);
     case RIGHT_MACHINE:
         return (d->holdings & HOLDS_POWER) != 0;
     case RIGHT_CONSOLE:
-        return (d->holdings & HOLDS_CONSOLE) != 0;
+        return (d->holdings & HOLDS_CONSOLE) != 0 || fief_may(d, FIEF_MAY_CONSOLE);
     }
     return false;
 }
@@ -90,7 +94,7 @@ static long target_find(struct hcall *h, const struct hcall_row *row)
     bool below;
 
     memcpy(&domid, &h->in.bytes[row->target_at], sizeof(domid));
-    t = fief_resolve(h->caller, domid);
+    t = relation == TARGET_PEER ? fief_peer(h->caller, domid) : fief_resolve(h->caller, domid);
     h->target = t;
     if (relation == TARGET_ANY || (!t && (row->relation & TARGET_GONE))) {
         return 0;
@@ -99,7 +103,7 @@ static long target_find(struct hcall *h, const struct hcall_row *row)
         return -E_SRCH;
     }
     // A manager lives in the namespace of the fief that it manages (rule 9).
-    below = h->caller->is_manager && t != h->caller && t->fief == h->caller->fief;
+    below = fief_rules(h->caller, t);
     switch (relation) {
     case TARGET_SELF:
         return t == h->caller ? 0 : -E_PERM;

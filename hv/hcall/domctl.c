@@ -71,7 +71,7 @@ static long create_domain(struct hcall *h)
         return -E_INVAL;
     }
     memcpy(config.handle, c->handle, sizeof(config.handle));
-    error = domain_create(h->caller->fief, &config, &d);
+    error = domain_create(fief_of(h->caller), &config, &d);
     if (error) {
         return error;
     }
@@ -94,7 +94,7 @@ static long destroy_domain(struct hcall *h)
     bool goes_on = (h->reg[1] & DESTROY_TAG_MASK) == DESTROY_TAG;
 
     // The reaper may be at the last row: the number is free when the last frame is back.
-    if (!t && goes_on && fief_is_taken(h->caller->fief, h->in.domctl.domain)) {
+    if (!t && goes_on && fief_is_taken(fief_of(h->caller), h->in.domctl.domain)) {
         return HCALL_AGAIN;
     }
     // Between two legs the reaper may have come to the end, and the number may have gone to
@@ -203,7 +203,7 @@ static long get_domain_info(struct hcall *h)
         if (op->domain >= DOMID_FIRST_RESERVED) {
             return -E_INVAL;
         }
-        d = fief_next(h->caller->fief, op->domain);
+        d = fief_next(fief_of(h->caller), op->domain);
     }
     if (!d) {
         return -E_SRCH;

@@ -8,7 +8,7 @@
 static long op_alloc_unbound(struct hcall *h)
 {
     struct evtchn_alloc_unbound *a = (void *)h->in.bytes;
-    struct domain *remote = fief_resolve(h->caller, a->remote_dom);
+    struct domain *remote = fief_peer(h->caller, a->remote_dom);
 
     return remote ? evtchn_alloc_unbound(h->target, remote, &a->port) : -E_SRCH;
 }

@@ -61,7 +61,7 @@ static struct domain *table_owner(struct hcall *h, domid_t number, int16_t *stat
     *status = GNTST_okay;
     if (!d) {
         *status = GNTST_bad_domain;
-    } else if (d != h->caller && !(h->caller->is_manager && d->fief == h->caller->fief)) {
+    } else if (d != h->caller && !fief_rules(h->caller, d)) {
         *status = GNTST_permission_denied;
         d = NULL;
     }
@@ -72,7 +72,7 @@ static long map_one(struct hcall *h, void *element)
 {
     struct gnttab_map_grant_ref *op = element;
     struct gnttab_map_args args = {
-        .granter = fief_resolve(h->caller, op->dom),
+        .granter = fief_peer(h->caller, op->dom),
         .ref = op->ref,
         .gpa = op->host_addr,
         .flags = op->flags,
@@ -164,7 +164,7 @@ static int copy_end(struct hcall *h, const struct gnttab_copy_ptr *p, unsigned b
     if (!by_ref && p->domid != DOMID_SELF) {
         return GNTST_permission_denied;
     }
-    end->domain = fief_resolve(h->caller, p->domid);
+    end->domain = fief_peer(h->caller, p->domid);
     end->by_ref = by_ref != 0;
     end->ref = p->u.ref;
     end->gfn = p->u.gmfn;

@@ -46,7 +46,8 @@ enum hcall_right { // what the caller must have
     RIGHT_RUN,     // pause, unpause, destroy, schedule
     RIGHT_OBSERVE, // list, read
     RIGHT_MACHINE, // what the machine's manager alone does (settime, debug keys, reading the log)
-    RIGHT_CONSOLE, // holds the console
+    RIGHT_CONSOLE, // holds the console, or a fief's own
+    RIGHT_DELEGATE, // carve fiefs
 };
 
 enum hcall_relation { // whom the argument's domid may name

@@ -446,7 +446,7 @@ static long read_directory(struct hcall *h, const struct place *p, guest_ptr_t a
 
 long hypfs_fief_read(struct hcall *h, const char *path)
 {
-    struct place p = {.fief = h->caller->fief, .dir = &fief_dir};
+    struct place p = {.fief = fief_of(h->caller), .dir = &fief_dir};
     struct xen_hypfs_direntry head = {.encoding = XEN_HYPFS_ENC_PLAIN};
     guest_ptr_t at = guest_ptr(h->reg[3]);
     uint8_t text[TEXT_MAX];

@@ -72,7 +72,7 @@ static int foreign_find(struct hcall *h, domid_t number, struct domain **owner)
     if (o == h->caller) {
         return -E_INVAL;
     }
-    if (!h->caller->is_manager || o->fief != h->caller->fief) {
+    if (!fief_rules(h->caller, o)) {
         return -E_PERM;
     }
     *owner = o;

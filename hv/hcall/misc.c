@@ -13,7 +13,7 @@ static long op_settime64(struct hcall *h)
     if (a->mbz != 0) {
         return -E_INVAL;
     }
-    return wallclock_set(h->caller->fief, a->secs, a->nsecs, a->system_time);
+    return wallclock_set(fief_of(h->caller), a->secs, a->nsecs, a->system_time);
 }
 
 static const struct hcall_row platform_rows[] = {

@@ -51,7 +51,7 @@ static long read_console(struct hcall *h)
 static long phys_info(struct hcall *h)
 {
     struct xen_sysctl_physinfo *a = &h->in.sysctl.u.physinfo;
-    struct pool *pool = &h->caller->fief->pool;
+    struct pool *pool = &fief_of(h->caller)->pool;
 
     memset(a, 0, sizeof(*a));
     a->threads_per_core = 1; // the architecture's topology is not looked into
@@ -84,7 +84,7 @@ static long domain_list(struct hcall *h)
 
     while (n < most) {
         struct xen_domctl_getdomaininfo info;
-        struct domain *d = fief_next(h->caller->fief, domid);
+        struct domain *d = fief_next(fief_of(h->caller), domid);
 
         if (!d) {
             break;
@@ -93,7 +93,7 @@ static long domain_list(struct hcall *h)
         if (copy_to_guest(h, guest_ptr(a->buffer.q + n * sizeof(info)), &info, sizeof(info))) {
             return -E_FAULT;
         }
-        domid = d->domid + 1u;
+        domid = info.domain + 1u;
         n++;
     }
     a->num_domains = n;
@@ -146,7 +146,7 @@ static long avail_heap(struct hcall *h)
     struct xen_sysctl_availheap *a = &h->in.sysctl.u.availheap;
 
     a->avail_bytes =
-        a->node > 0 ? 0 : pool_available(&h->caller->fief->pool) << PAGE_SHIFT;
+        a->node > 0 ? 0 : pool_available(&fief_of(h->caller)->pool) << PAGE_SHIFT;
     return 0;
 }
 
@@ -176,7 +176,7 @@ static long numa_info(struct hcall *h)
     struct xen_sysctl_numainfo *a = &h->in.sysctl.u.numainfo;
     struct xen_sysctl_meminfo memory = {
         .memsize = (uint64_t)frame_ram_count() << PAGE_SHIFT,
-        .memfree = pool_available(&h->caller->fief->pool) << PAGE_SHIFT,
+        .memfree = pool_available(&fief_of(h->caller)->pool) << PAGE_SHIFT,
     };
     uint32_t distance = LOCAL_DISTANCE;
     bool any = a->meminfo.q || a->distance.q;
@@ -192,6 +192,14 @@ static long numa_info(struct hcall *h)
     }
     a->num_nodes = 1;
     return 0;
+}
+
+// The root's manager is one of its fief's domains, any other is not.
+static uint32_t domains_seen(const struct domain *caller)
+{
+    const struct fief *f = fief_of(caller);
+
+    return f->domains + (caller->fief != f ? 1 : 0);
 }
 
 // There is one pool of pcpus, with every domain in it; the other operations would change that.
@@ -212,7 +220,7 @@ static long cpu_pool(struct hcall *h)
         return -E_NOENT;
     }
     a->sched_id = XEN_SCHEDULER_CREDIT2;
-    a->n_dom = h->caller->fief->domains;
+    a->n_dom = domains_seen(h->caller);
     return cpumap_write(h, &a->cpumap, cpumap_online());
 }
 

@@ -89,7 +89,7 @@ static long version_get_features(struct hcall *h)
     }
     info->submap = (1u << XENFEAT_writable_page_tables) | (1u << XENFEAT_auto_translated_physmap) |
                    (1u << XENFEAT_memory_op_vnode_supported) | (1u << XENFEAT_ARM_SMCCC_supported);
-    info->submap |= d->is_manager ? 1u << XENFEAT_dom0 : 0;
+    info->submap |= d->seat != NULL ? 1u << XENFEAT_dom0 : 0;
     info->submap |= d->p2m.direct ? 1u << XENFEAT_direct_mapped : 1u << XENFEAT_not_direct_mapped;
     return 0;
 }

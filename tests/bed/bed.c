@@ -38,7 +38,7 @@ static uint32_t place_own(uint32_t frames)
 {
     mfn_t base = mfn(SIM_MFN_BASE);
     uint32_t table = (uint32_t)((frames * sizeof(struct frame) + PAGE_SIZE - 1) / PAGE_SIZE);
-    uint32_t fief = (uint32_t)((sizeof(struct fief) + PAGE_SIZE - 1) / PAGE_SIZE);
+    uint32_t fief = FIEF_FRAMES;
     uint32_t used = table + fief + 1;
     struct account *own = frame_ptr(mfn_add(base, table + fief));
 
@@ -76,7 +76,7 @@ static void make_dom0(uint32_t vcpus, uint32_t blocks)
         .spis = irqchip_lines() - VGIC_PRIVATE,
         .create_flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
         .holdings = HOLDS_CONSOLE | HOLDS_POWER | HOLDS_DEVICES,
-        .manager = true,
+        .root_manager = true,
         .gicd_base = 0x8000000,
         .gicr_base = 0x80a0000,
         .domid = 0,

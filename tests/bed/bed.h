@@ -6,7 +6,7 @@
 #define BED_BED_H
 
 #include "arch/sim/sim.h"
-#include "core/fief.h"
+#include "core/fief_life.h"
 #include "hcall/hcall.h"
 
 #define BED_SCRATCH 16u // pages of dom0 that the bed's calls write their arguments to

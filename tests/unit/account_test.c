@@ -49,6 +49,14 @@ static void test_audit_finds(void **state)
     finds("root: free");
     pool->free++;
 
+    pool->budget++;
+    finds("root: budget");
+    pool->budget--;
+
+    pool->given++;
+    finds("given to fiefs");
+    pool->given--;
+
     d->account.promised++;
     finds("promises");
     d->account.promised--;

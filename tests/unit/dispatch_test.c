@@ -60,6 +60,18 @@ struct domain *fief_resolve(struct domain *caller, uint32_t domid)
     return domid < ARRAY_COUNT(all) ? all[domid] : NULL;
 }
 
+struct domain *fief_peer(struct domain *caller, uint32_t domid)
+{
+    return fief_resolve(caller, domid);
+}
+
+bool fief_may(const struct domain *d, uint32_t rights)
+{
+    const struct fief *seat = d->seat;
+
+    return seat != NULL && (rights & ~seat->rights) == 0;
+}
+
 int copy_from_guest(struct hcall *h, void *dst, guest_ptr_t src, size_t n)
 {
     (void)h;
@@ -162,7 +174,8 @@ const struct hcall_family *const hcall_families[HCALL_NUMBERS] = {
 static int set_up(void **state)
 {
     (void)state;
-    manager = (struct domain){.fief = &fief_one, .life = LIFE_ALIVE, .is_manager = 1};
+    fief_one.rights = FIEF_MAY_ALL;
+    manager = (struct domain){.fief = &fief_one, .life = LIFE_ALIVE, .seat = &fief_one};
     subject = (struct domain){.fief = &fief_one, .life = LIFE_ALIVE};
     stranger = (struct domain){.fief = &fief_other, .life = LIFE_ALIVE};
     vcpu.domain = &manager;
@@ -314,6 +327,11 @@ static void rights_are_things_held(void **state)
     assert_false(hcall_has_right(&subject, RIGHT_OBSERVE));
     manager.holdings = HOLDS_POWER;
     assert_true(hcall_has_right(&manager, RIGHT_MACHINE));
+    fief_one.rights = FIEF_MAY_RUN | FIEF_MAY_OBSERVE;
+    assert_false(hcall_has_right(&manager, RIGHT_BUILD));
+    assert_true(hcall_has_right(&manager, RIGHT_RUN));
+    assert_true(hcall_has_right(&manager, RIGHT_OBSERVE));
+    assert_false(hcall_has_right(&manager, RIGHT_DELEGATE));
     assert_false(hcall_has_right(&manager, RIGHT_CONSOLE));
     subject.holdings = HOLDS_CONSOLE;
     assert_true(hcall_has_right(&subject, RIGHT_CONSOLE));

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// How fiefs begin, change and end (fief_life.h). Called by hcall/ and by the life table. fief.lock
+// of the parent, then of the fief; frames move under the locks of both pools. What a fief is made
+// of lies on frames of its own account; its budget lies in the first of them, which is the last to
+// go back.
+#include "core/fief_life.h"
+
+#include "lib/errno.h"
+#include "lib/panic.h"
+#include "lib/string.h"
+#include "port/mem.h"
+
+static int config_check(const struct fief *parent, const struct fief_config *c)
+{
+    if (c->frames < FIEF_FRAMES || c->frames > UINT32_MAX || c->rights & ~(uint32_t)FIEF_MAY_ALL) {
+        return -E_INVAL;
+    }
+    if (parent->depth == FIEF_DEPTH_MAX) {
+        return -E_NOSPC;
+    }
+    return c->rights & ~atomic_load_explicit(&parent->rights, memory_order_relaxed) ? -E_PERM : 0;
+}
+
+// Opens the budget on frames that the parent has promised, as many as it takes for itself.
+static struct fief *open(struct fief *parent, const struct fief_config *c)
+{
+    struct fief *f = (struct fief *)budget_open(&parent->pool, c->name);
+
+    f->parent = parent;
+    f->depth = (uint8_t)(parent->depth + 1);
+    f->identity = domain_next_identity();
+    f->rights = c->rights;
+    f->on_death = c->on_death;
+    allowance_init(&f->allowance);
+    memset(f->allowance.of, 0, sizeof(f->allowance.of));
+    list_init(&f->children);
+    list_init(&f->sibling);
+    list_init(&f->dying);
+    f->coming = c->frames - 1;
+    f->coming -= budget_move(&parent->pool, &f->pool, FIEF_FRAMES - 1);
+    return f;
+}
+
+static int take_pages(struct fief *f)
+{
+    mfn_t m;
+    int err = account_charge(&f->account, FC_FIEF, 0, &m);
+
+    if (err == 0) {
+        f->used = frame_ptr(m);
+        bitmap_set(f->used, 0); // the seat's
+    }
+    for (unsigned i = 0; err == 0 && i < RECEIPT_FRAMES; i++) {
+        err = account_charge(&f->account, FC_FIEF, 0, &m);
+        f->receipts.page[i] = err == 0 ? frame_ptr(m) : NULL;
+    }
+    return err;
+}
+
+// Visible from here on: in the parent's list, and with a manager.
+static int enter(struct fief *f, struct domain *manager)
+{
+    struct fief *parent = f->parent;
+    int err = 0;
+
+    spin_lock(&manager->lock);
+    spin_lock(&parent->lock);
+    if (!fief_lives(parent) || !domain_alive(manager)) {
+        err = -E_SRCH;
+    } else if (manager->seat != NULL) {
+        err = -E_EXIST;
+    } else if (manager->started) {
+        err = -E_BUSY;
+    } else {
+        list_add_last(&f->sibling, &parent->children);
+        atomic_store_explicit(&f->manager, manager, memory_order_release);
+        atomic_store_explicit(&manager->seat, f, memory_order_release);
+    }
+    spin_unlock(&parent->lock);
+    spin_unlock(&manager->lock);
+    return err;
+}
+
+// What is still promised goes back.
+static void promises_end(struct fief *f)
+{
+    spin_lock(&f->lock);
+    if (f->coming != 0) {
+        account_release(&f->parent->account, f->coming);
+        f->coming = 0;
+    }
+    if (f->going != 0) {
+        account_release(&f->account, f->going);
+        f->going = 0;
+    }
+    spin_unlock(&f->lock);
+}
+
+// One that nobody has seen goes the way that all go.
+static void undo(struct fief *f)
+{
+    f->life = FIEF_DYING;
+    while (fief_drain(f) != STEP_DONE) {
+    }
+}
+
+int fief_create(struct fief *parent, struct domain *manager, const struct fief_config *c,
+                struct fief **out)
+{
+    struct fief *f;
+    int err = config_check(parent, c);
+
+    if (err == 0) {
+        err = account_promise(&parent->account, c->frames);
+    }
+    if (err != 0) {
+        return err;
+    }
+    f = open(parent, c);
+    err = take_pages(f);
+    if (err == 0) {
+        err = allowance_give(&parent->allowance, &f->allowance, c->limit);
+    }
+    if (err == 0) {
+        err = enter(f, manager);
+    }
+    if (err != 0) {
+        undo(f);
+        return err;
+    }
+    *out = f;
+    return 0;
+}
+
+bool fief_move(struct fief *f)
+{
+    bool more;
+
+    spin_lock(&f->lock);
+    if (f->coming != 0) {
+        f->coming -= budget_move(&f->parent->pool, &f->pool, f->coming);
+    } else if (f->going != 0) {
+        f->going -= budget_move(&f->pool, &f->parent->pool, f->going);
+    }
+    more = f->coming != 0 || f->going != 0;
+    spin_unlock(&f->lock);
+    return more;
+}
+
+int fief_set_budget(struct fief *f, uint64_t frames)
+{
+    uint64_t now;
+    int err = 0;
+
+    spin_lock(&f->lock);
+    now = f->pool.budget;
+    if (!fief_lives(f)) {
+        err = -E_SRCH;
+    } else if (f->coming != 0 || f->going != 0) {
+        err = -E_BUSY;
+    } else if (frames > now) {
+        err = account_promise(&f->parent->account, frames - now);
+        f->coming = err == 0 ? frames - now : 0;
+    } else if (frames < now) {
+        err = account_promise(&f->account, now - frames);
+        f->going = err == 0 ? now - frames : 0;
+    }
+    spin_unlock(&f->lock);
+    return err;
+}
+
+int fief_set_limits(struct fief *f, const uint32_t limit[FIEF_AMOUNTS])
+{
+    int err = -E_SRCH;
+
+    // The end gives the limits back under the same lock.
+    spin_lock(&f->lock);
+    if (fief_lives(f)) {
+        err = allowance_give(&f->parent->allowance, &f->allowance, limit);
+    }
+    spin_unlock(&f->lock);
+    return err;
+}
+
+int fief_set_rights(struct fief *f, uint32_t rights)
+{
+    if (rights & ~(uint32_t)FIEF_MAY_ALL) {
+        return -E_INVAL;
+    }
+    if (rights & ~atomic_load_explicit(&f->parent->rights, memory_order_relaxed)) {
+        return -E_PERM;
+    }
+    atomic_store_explicit(&f->rights, rights, memory_order_relaxed);
+    return 0;
+}
+
+int fief_seat(struct fief *f, struct domain *manager)
+{
+    int err = 0;
+
+    spin_lock(&manager->lock);
+    spin_lock(&f->lock);
+    if (!fief_lives(f) || !domain_alive(manager)) {
+        err = -E_SRCH;
+    } else if (fief_manager(f) != NULL || manager->seat != NULL) {
+        err = -E_EXIST;
+    } else if (manager->started) {
+        err = -E_BUSY;
+    } else {
+        atomic_store_explicit(&f->manager, manager, memory_order_release);
+        atomic_store_explicit(&manager->seat, f, memory_order_release);
+    }
+    spin_unlock(&f->lock);
+    spin_unlock(&manager->lock);
+    return err;
+}
+
+static void leave_seat(struct fief *f)
+{
+    struct domain *d;
+
+    spin_lock(&f->lock);
+    d = fief_manager(f);
+    if (d != NULL) {
+        atomic_store_explicit(&f->manager, NULL, memory_order_release);
+        atomic_store_explicit(&d->seat, NULL, memory_order_release);
+    }
+    spin_unlock(&f->lock);
+}
+
+void fief_manager_dies(struct domain *d)
+{
+    struct fief *f = atomic_load_explicit(&d->seat, memory_order_acquire);
+
+    // The root's seat is left with the root's own number.
+    if (f == NULL || f == fief_root) {
+        return;
+    }
+    if (atomic_load_explicit(&f->on_death, memory_order_relaxed) == FIEF_STAYS && fief_lives(f)) {
+        leave_seat(f);
+    } else {
+        fief_end(f);
+    }
+}
+
+struct fief *fief_child(struct fief *parent, uint64_t identity)
+{
+    struct fief *found = NULL;
+    struct list *l;
+
+    spin_lock(&parent->lock);
+    list_for_each(l, &parent->children) {
+        struct fief *f = container_of(l, struct fief, sibling);
+
+        if (f->identity == identity) {
+            found = f;
+        }
+    }
+    spin_unlock(&parent->lock);
+    return found;
+}
+
+void fief_end(struct fief *f)
+{
+    bool first;
+
+    spin_lock(&f->lock);
+    first = fief_lives(f);
+    if (first) {
+        atomic_store(&f->life, FIEF_DYING);
+        epoch_note(&f->quiet);
+    }
+    spin_unlock(&f->lock);
+    if (first) {
+        fief_count_ends(f->parent, 1);
+    }
+}
+
+static struct fief *first_child(struct fief *f)
+{
+    struct fief *child = NULL;
+
+    spin_lock(&f->lock);
+    if (!list_empty(&f->children)) {
+        child = container_of(f->children.next, struct fief, sibling);
+    }
+    spin_unlock(&f->lock);
+    return child;
+}
+
+// What lives in it goes first. STEP_DONE: nobody is left, and all who saw it alive have been
+// outside.
+static enum step drain_members(struct fief *f)
+{
+    struct domain *d = f->used != NULL ? fief_next(f, 1) : NULL;
+
+    if (d != NULL) {
+        int err = domain_destroy(d);
+
+        invariant(err == 0 || err == -E_RESTART);
+        return STEP_AGAIN;
+    }
+    return atomic_load(&f->members) == 0 && epoch_passed(&f->quiet) ? STEP_DONE : STEP_AGAIN;
+}
+
+// All but the first frame goes back to the parent; STEP_DONE when it has.
+static enum step drain_frames(struct fief *f)
+{
+    f->used = NULL;
+    while (f->account.held[FC_FIEF] > 1) {
+        // The newest of the list; the first frame, the budget's own, was there before all others.
+        (void)account_refund_first(&f->account, FC_FIEF);
+    }
+    (void)budget_promise_rest((struct budget *)f);
+    if (f->account.promised != 0) {
+        (void)budget_move(&f->pool, &f->parent->pool, f->account.promised);
+    }
+    return f->account.promised == 0 ? STEP_DONE : STEP_AGAIN;
+}
+
+static void unlink(struct fief *f)
+{
+    bool seen;
+
+    leave_seat(f);
+    spin_lock(&f->parent->lock);
+    seen = !list_empty(&f->sibling);
+    list_remove(&f->sibling);
+    spin_unlock(&f->parent->lock);
+    allowance_end(&f->parent->allowance, &f->allowance);
+    if (seen) {
+        fief_count_ends(f->parent, -1);
+    }
+}
+
+// One step of a fief that has none below.
+static enum step drain_leaf(struct fief *f)
+{
+    struct epoch gone;
+    enum step s;
+
+    if (!spin_trylock(&f->drain_lock)) {
+        return STEP_AGAIN;
+    }
+    s = drain_members(f);
+    if (s == STEP_DONE) {
+        promises_end(f);
+        s = drain_frames(f);
+    }
+    if (s != STEP_DONE) {
+        spin_unlock(&f->drain_lock);
+        return STEP_AGAIN;
+    }
+    unlink(f);
+    // As with a domain: the last wait, without a lock, counted as being outside.
+    epoch_note(&gone);
+    epoch_leave();
+    while (!epoch_passed(&gone)) {
+        arch_cpu_relax();
+    }
+    epoch_enter();
+    budget_close((struct budget *)f);
+    return STEP_DONE;
+}
+
+enum step fief_drain(struct fief *f)
+{
+    struct fief *leaf = f;
+    struct fief *child;
+    enum step s;
+
+    while ((child = first_child(leaf)) != NULL) {
+        fief_end(child);
+        leaf = child;
+    }
+    s = drain_leaf(leaf);
+    return leaf == f ? s : STEP_AGAIN;
+}
+
+// The first of the dying in f, which goes to the end of the queue: several die side by side.
+static struct domain *dying_domain(struct fief *f)
+{
+    struct domain *d = NULL;
+
+    spin_lock(&f->lock);
+    if (!list_empty(&f->dying)) {
+        d = container_of(f->dying.next, struct domain, dying_link);
+        list_remove(&d->dying_link);
+        list_add_last(&d->dying_link, &f->dying);
+    }
+    spin_unlock(&f->lock);
+    return d;
+}
+
+// A child that is dying or in which something is, to the end of the list as well.
+static struct fief *ending_child(struct fief *f)
+{
+    struct fief *found = NULL;
+    struct list *l;
+
+    spin_lock(&f->lock);
+    list_for_each(l, &f->children) {
+        struct fief *child = container_of(l, struct fief, sibling);
+
+        if (!fief_lives(child) || atomic_load_explicit(&child->ends, memory_order_relaxed) != 0) {
+            found = child;
+            list_remove(l);
+            list_add_last(l, &f->children);
+            break;
+        }
+    }
+    spin_unlock(&f->lock);
+    return found;
+}
+
+// One step for something in f. The domain or fief cannot be gone before this pcpu leaves the
+// hypervisor (epoch). False: there was nothing.
+static bool reap_step(struct fief *f)
+{
+    while (f != NULL) {
+        struct domain *d = dying_domain(f);
+
+        if (d != NULL) {
+            (void)life_drain(d);
+            return true;
+        }
+        f = ending_child(f);
+        if (f != NULL && !fief_lives(f)) {
+            (void)fief_drain(f);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool fief_reap(struct fief *f)
+{
+    bool done = atomic_load_explicit(&f->ends, memory_order_acquire) != 0 && reap_step(f);
+
+    if (done) {
+        // Several pcpus that do nothing but reap would never see each other outside.
+        epoch_leave();
+        epoch_enter();
+    }
+    return done;
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// How a fief begins, changes and ends. Its parent pays with frames and limits of its own, and has
+// all of them back when it has ended. Every step is bounded; the end needs no memory.
+#ifndef CORE_FIEF_LIFE_H
+#define CORE_FIEF_LIFE_H
+
+#include "core/fief.h"
+#include "core/lifecycle.h"
+
+struct fief_config {
+    const char *name;
+    uint64_t frames;              // the budget, at least FIEF_FRAMES, which it takes for itself
+    uint32_t limit[FIEF_AMOUNTS];
+    uint32_t rights;              // enum fief_rights
+    enum fief_on_death on_death;
+};
+
+// Carves a fief out of the parent's and puts manager, a member of the parent that has never run,
+// in its seat. All frames are promised, those that are not yet moved come by fief_move.
+// -E_SRCH (one of them is dying), -E_EXIST (it manages one already), -E_BUSY (it has run),
+// -E_INVAL (too few frames, unknown rights), -E_PERM (rights that the parent lacks), -E_NOSPC (too
+// deep, or limits beyond the parent's), -E_NOMEM.
+int fief_create(struct fief *parent, struct domain *manager, const struct fief_config *c,
+                struct fief **out) MUST_CHECK;
+// Moves a bounded number of frames that are promised to come or go. False: nothing is left to do.
+bool fief_move(struct fief *f);
+// Asks for another budget: what it takes is promised, and moved by fief_move. -E_BUSY: frames are
+// being moved. -E_NOMEM: the parent has not so many, or the fief holds and has promised more.
+int fief_set_budget(struct fief *f, uint64_t frames) MUST_CHECK;
+int fief_set_limits(struct fief *f, const uint32_t limit[FIEF_AMOUNTS]) MUST_CHECK; // -E_NOSPC
+// At once, for all below as well. -E_INVAL: unknown, -E_PERM: the parent lacks them.
+int fief_set_rights(struct fief *f, uint32_t rights) MUST_CHECK;
+// Puts a member of the parent that has never run in the empty seat. Errors as fief_create;
+// -E_EXIST: somebody sits there.
+int fief_seat(struct fief *f, struct domain *manager) MUST_CHECK;
+// The seat's holder dies: it leaves the seat, or the fief begins to end.
+void fief_manager_dies(struct domain *d);
+
+// The child of parent that manager manages, or with that identity; null: none.
+struct fief *fief_child(struct fief *parent, uint64_t identity);
+
+// Begins the end of a fief: its manager may do nothing any more, nothing can be made in it.
+void fief_end(struct fief *f);
+// One bounded step of it; STEP_DONE when f no longer exists, or STEP_AGAIN.
+enum step fief_drain(struct fief *f);
+// One step of a drain that nobody else goes on with, of a domain or a fief below f; false when
+// there is nothing to do.
+bool fief_reap(struct fief *f);
+
+#endif
