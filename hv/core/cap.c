@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A domain's budget of CPU time (cap.h). Called by the scheduler at the end of each stretch that a
-// vcpu ran, by domctl and by the drain. Takes cap.lock, and timer_lock inside; the budget is part
-// of struct domain, so nothing is charged.
+// A budget of CPU time (cap.h). Called by the scheduler at the end of each stretch that a vcpu ran,
+// by domctl, by fief_op and by the drain. Takes cap.lock, and timer_lock inside; the budget is part
+// of its domain or fief, so nothing is charged.
 #include "core/cap.h"
 
-#include "core/domain.h"
 #include "port/timer.h"
 
 #define PERIOD_NS 10000000ull // as long as credit2's
@@ -27,7 +26,7 @@ static void refill(struct cap *c, uint64_t now)
     c->budget = MIN(c->budget, quota(c));
 }
 
-// Stops the domain until the period in which its debt is paid.
+// Stops its owner until the period in which its debt is paid.
 static void stop_until_paid(struct cap *c)
 {
     uint64_t periods = (uint64_t)(-c->budget / quota(c)) + 1;
@@ -36,17 +35,9 @@ static void stop_until_paid(struct cap *c)
     timer_set(&c->refill, c->period_begun + periods * PERIOD_NS);
 }
 
-static void update_vcpus(struct domain *d)
-{
-    for (uint32_t i = 0; i < d->vcpu_count; i++) {
-        sched_update(d->vcpu[i]);
-    }
-}
-
 static void period_ends(struct timer *t)
 {
     struct cap *c = container_of(t, struct cap, refill);
-    struct domain *d = container_of(c, struct domain, cap);
     bool paid;
 
     spin_lock(&c->lock);
@@ -61,19 +52,18 @@ static void period_ends(struct timer *t)
     }
     spin_unlock(&c->lock);
     if (paid) {
-        update_vcpus(d);
+        c->resume(c);
     }
 }
 
-void cap_init(struct domain *d)
+void cap_init(struct cap *c, void (*resume)(struct cap *))
 {
-    timer_init(&d->cap.refill, period_ends);
+    timer_init(&c->refill, period_ends);
+    c->resume = resume;
 }
 
-void cap_set(struct domain *d, uint32_t percent)
+void cap_set(struct cap *c, uint32_t percent)
 {
-    struct cap *c = &d->cap;
-
     spin_lock(&c->lock);
     c->percent = percent;
     c->budget = quota(c);
@@ -81,15 +71,10 @@ void cap_set(struct domain *d, uint32_t percent)
     c->period_begun = c->since;
     atomic_store_explicit(&c->used_up, false, memory_order_release);
     spin_unlock(&c->lock);
-    // Those that stood still run again; those that run are looked at, to get shorter turns.
-    domain_pause(d);
-    domain_unpause(d);
 }
 
-void cap_charge(struct domain *d, uint64_t ran, uint64_t now)
+void cap_charge(struct cap *c, uint64_t ran, uint64_t now)
 {
-    struct cap *c = &d->cap;
-
     spin_lock(&c->lock);
     if (c->percent != 0) {
         refill(c, now);
@@ -102,19 +87,17 @@ void cap_charge(struct domain *d, uint64_t ran, uint64_t now)
     spin_unlock(&c->lock);
 }
 
-uint64_t cap_turn(struct domain *d)
+uint64_t cap_turn(struct cap *c, uint32_t sharers)
 {
-    struct cap *c = &d->cap;
     int64_t share;
 
     spin_lock(&c->lock);
-    // If all its vcpus run, they use the budget up together.
-    share = c->budget / (int64_t)MAX(d->vcpu_count, 1u);
+    share = c->budget / (int64_t)MAX(sharers, 1u);
     spin_unlock(&c->lock);
     return share > (int64_t)TURN_MIN_NS ? (uint64_t)share : TURN_MIN_NS;
 }
 
-void cap_fini(struct domain *d)
+void cap_fini(struct cap *c)
 {
-    timer_stop(&d->cap.refill);
+    timer_stop(&c->refill);
 }

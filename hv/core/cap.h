@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The most CPU time that a domain may use, all its vcpus together (credit2's cap). Time is a budget
-// that is filled up in every period; who has used it up stands still until the next one. A domain
-// without a cap costs nothing here.
+// The most CPU time that a domain may use, all its vcpus together (credit2's cap), or a fief with
+// all in it. Time is a budget that is filled up in every period; who has used it up stands still
+// until the next one. Who has no cap costs nothing here.
 #ifndef CORE_CAP_H
 #define CORE_CAP_H
 
 #include "core/timer.h"
 #include "port/lock.h"
-
-struct domain;
 
 struct cap {
     struct spinlock lock;        // inside run_lock; guards the next four
@@ -17,18 +15,20 @@ struct cap {
     uint64_t since;              // when the cap was set: what ran before is not counted
     struct timer refill;         // armed while the budget is used up
     _Atomic uint32_t percent;    // of one pcpu; 0: no cap
-    _Atomic bool used_up;        // no vcpu of the domain may run just now
+    _Atomic bool used_up;        // no vcpu of its owner may run just now
+    void (*resume)(struct cap *); // used_up is no more: called without locks
 };
 
-void cap_init(struct domain *d);
-// percent of one pcpu, 250: two and a half of them; 0: no cap. In effect from now on. Called
+void cap_init(struct cap *c, void (*resume)(struct cap *));
+// percent of one pcpu, 250: two and a half of them; 0: no cap. In effect from now on; the caller
+// sees to it that those who stood still run again, and that those who run are looked at. Called
 // without a run_lock.
-void cap_set(struct domain *d, uint32_t percent);
-// A vcpu of the domain ran for so many ns until now. Under the run_lock of its pcpu.
-void cap_charge(struct domain *d, uint64_t ran, uint64_t now);
-// For how many ns a vcpu of a domain that has a cap may run until the next charge.
-uint64_t cap_turn(struct domain *d);
-// The drain: nothing of the cap happens any more. No vcpu runs; called without locks.
-void cap_fini(struct domain *d);
+void cap_set(struct cap *c, uint32_t percent);
+// Somebody ran for so many ns until now. Under the run_lock of his pcpu.
+void cap_charge(struct cap *c, uint64_t ran, uint64_t now);
+// For how many ns one of so many, who use the budget up together, may run until the next charge.
+uint64_t cap_turn(struct cap *c, uint32_t sharers);
+// The drain: nothing of the cap happens any more. Nobody runs; called without locks.
+void cap_fini(struct cap *c);
 
 #endif

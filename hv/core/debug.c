@@ -153,27 +153,43 @@ static void queued_show(const char *what, const struct vcpu *v)
                   (number)(v->sched.virtual_time / 1000), v->sched.loaded ? ", loaded" : "");
 }
 
-// Virtual times; that of the one who runs is of the beginning of its turn.
+// Those of one fief who wait on a pcpu.
+static void part_show(const struct share_part *q)
+{
+    const struct list *at;
+
+    console_print("   a fief at %llu us%s\n", (number)(q->virtual_time / 1000),
+                  q->reaper ? ", its reaper waits" : "");
+    list_for_each(at, &q->vcpus) {
+        queued_show("waits", container_of(at, struct vcpu, sched.run_link));
+    }
+}
+
+// Virtual times; that of the one who runs is of the last charge.
+static void queue_show(struct pcpu *p, uint64_t now)
+{
+    const struct list *at;
+
+    console_print("CPU%u: %u wait, turn ends in %lld us, was idle for %llu ms%s\n", p->number,
+                  p->queued,
+                  p->slice_end == UINT64_MAX ? -1LL : (long long)(p->slice_end - now) / 1000,
+                  (number)(p->idle_ns / NS_PER_MS), p->reaping ? ", reaps" : "");
+    if (p->running) {
+        queued_show("runs", p->running);
+    }
+    list_for_each(at, &p->parts) {
+        part_show(container_of(at, struct share_part, link));
+    }
+}
+
 static void key_queues(void)
 {
     uint64_t now = time_now();
 
     for (unsigned i = 0; i < arch_cpu_count(); i++) {
-        struct pcpu *p = &pcpus[i];
-        struct list *at;
-
-        spin_lock(&p->run_lock);
-        console_print("CPU%u: %u wait, at %llu us, turn ends in %lld us, was idle for %llu ms\n", i,
-                      p->queued, (number)(p->virtual_time / 1000),
-                      p->slice_end == UINT64_MAX ? -1LL : (long long)(p->slice_end - now) / 1000,
-                      (number)(p->idle_ns / NS_PER_MS));
-        if (p->running) {
-            queued_show("runs", p->running);
-        }
-        list_for_each(at, &p->run_queue) {
-            queued_show("waits", container_of(at, struct vcpu, sched.run_link));
-        }
-        spin_unlock(&p->run_lock);
+        spin_lock(&pcpus[i].run_lock);
+        queue_show(&pcpus[i], now);
+        spin_unlock(&pcpus[i].run_lock);
     }
 }
 

@@ -37,6 +37,18 @@ static struct domain *open_account(struct fief *f, const char *name)
     return (struct domain *)a;
 }
 
+static void update_all(struct domain *d)
+{
+    for (uint32_t i = 0; i < d->vcpu_count; i++) {
+        sched_update(d->vcpu[i]);
+    }
+}
+
+static void cap_resumes(struct cap *c)
+{
+    update_all(container_of(c, struct domain, cap));
+}
+
 int domain_create(struct fief *f, const struct domain_config *c, struct domain **out)
 {
     struct domain *d = open_account(f, c->name);
@@ -59,7 +71,7 @@ int domain_create(struct fief *f, const struct domain_config *c, struct domain *
     d->counter_offset = time_counter();
     d->weight = SCHED_WEIGHT_DEFAULT;
     list_init(&d->dying_link);
-    cap_init(d);
+    cap_init(&d->cap, cap_resumes);
     err = life_make(d, c);
     *out = err == 0 ? d : NULL;
     return err;
@@ -67,6 +79,7 @@ int domain_create(struct fief *f, const struct domain_config *c, struct domain *
 
 int domain_destroy(struct domain *d)
 {
+    struct fief *f = d->fief;
     bool first;
 
     spin_lock(&d->lock);
@@ -85,14 +98,10 @@ int domain_destroy(struct domain *d)
             return 0;
         }
     }
-    return -E_RESTART;
-}
-
-static void update_all(struct domain *d)
-{
-    for (uint32_t i = 0; i < d->vcpu_count; i++) {
-        sched_update(d->vcpu[i]);
+    if (first) {
+        reaper_call(f->share); // if the caller does not come again
     }
+    return -E_RESTART;
 }
 
 void domain_pause(struct domain *d)
@@ -142,6 +151,14 @@ int domain_unpause_by_tools(struct domain *d)
     }
     domain_unpause(d);
     return 0;
+}
+
+void domain_set_cap(struct domain *d, uint32_t percent)
+{
+    cap_set(&d->cap, percent);
+    // Those that stood still run again; those that run are looked at, to get shorter turns.
+    domain_pause(d);
+    domain_unpause(d);
 }
 
 bool domain_stopped(const struct domain *d)

@@ -162,6 +162,7 @@ void domain_pause(struct domain *d);   // counted
 void domain_unpause(struct domain *d);
 int domain_pause_by_tools(struct domain *d) MUST_CHECK;   // -E_INVAL when it is so already
 int domain_unpause_by_tools(struct domain *d) MUST_CHECK;
+void domain_set_cap(struct domain *d, uint32_t percent); // see cap_set
 // True once no vcpu of it is in a guest.
 bool domain_stopped(const struct domain *d);
 void domain_shutdown(struct domain *d, uint8_t reason);

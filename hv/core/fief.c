@@ -26,6 +26,8 @@ void fief_root_init(void *memory)
     f->identity = domain_next_identity();
     f->rights = FIEF_MAY_ALL;
     f->used = (uint64_t *)((char *)memory + PAGE_SIZE);
+    f->share = (struct share *)((char *)memory + (2 + RECEIPT_FRAMES) * PAGE_SIZE);
+    share_init(f->share, f, NULL);
     for (unsigned i = 0; i < RECEIPT_FRAMES; i++) {
         f->receipts.page[i] = (struct receipt *)((char *)memory + (2 + i) * PAGE_SIZE);
     }
@@ -183,19 +185,10 @@ void fief_leave(struct domain *d)
     }
     list_remove(&d->dying_link);
     spin_unlock(&f->lock);
-    fief_count_ends(f, -1);
-}
-
-void fief_count_ends(struct fief *f, int change)
-{
-    for (; f != NULL; f = f->parent) {
-        (void)atomic_fetch_add_explicit(&f->ends, (uint32_t)change, memory_order_acq_rel);
-    }
 }
 
 void fief_note_dying(struct domain *d)
 {
-    fief_count_ends(d->fief, 1);
     spin_lock(&d->fief->lock);
     list_add_last(&d->dying_link, &d->fief->dying);
     spin_unlock(&d->fief->lock);

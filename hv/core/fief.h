@@ -11,12 +11,13 @@
 #include "core/allowance.h"
 #include "core/domain.h"
 #include "core/receipt.h"
+#include "core/share.h"
 #include "lib/bitmap.h"
 
 #define FIEF_DOMIDS 0x7fefu // numbers 0 .. 0x7fee; the reserved ones begin above
 #define FIEF_HASH 256u
 #define FIEF_DEPTH_MAX 7u // of the lowest fief; the root's is 0
-#define FIEF_FRAMES (2u + RECEIPT_FRAMES) // struct fief, the numbers, the receipts
+#define FIEF_FRAMES (3u + RECEIPT_FRAMES) // struct fief, the numbers, the receipts, the share
 
 // In the namespace of a fief: the manager of the fief above, as peer for grants and event channels.
 #define DOMID_UPLINK 0x7fefu
@@ -51,7 +52,6 @@ struct fief {
     uint64_t coming;         // frames that the parent has promised for it, not yet moved
     uint64_t going;          // frames that it has promised to give back, not yet moved
     _Atomic uint32_t members; // domains whose account is not yet closed
-    _Atomic uint32_t ends;   // domains and fiefs below that are being drained
     struct spinlock drain_lock; // tried, never waited for; guards the progress of its end
     struct epoch quiet;      // when the last leg that saw it alive may have begun
     uint64_t *used;          // bitmap of domids in use
@@ -63,10 +63,12 @@ struct fief {
     uint32_t wall_nanoseconds;
     uint32_t wall_version;
     struct receipts receipts;         // of its domains that went
+    struct share *share;              // of CPU time, on a frame of its own; null: it has ended
     _Atomic(struct domain *) hash[FIEF_HASH];
 };
 
 _Static_assert(sizeof(struct fief) <= PAGE_SIZE, "a fief begins with one frame");
+_Static_assert(sizeof(struct share) <= PAGE_SIZE, "a share fits its frame");
 _Static_assert(offsetof(struct fief, pool) == offsetof(struct budget, pool), "begins as a budget");
 
 extern struct fief *fief_root;
@@ -115,8 +117,6 @@ bool fief_is_taken(struct fief *f, uint16_t domid);
 // From here on it is found, or is no longer found, by its number.
 void fief_enter(struct domain *d);
 void fief_leave(struct domain *d);
-// So many more, or fewer, ends are to be reached in f.
-void fief_count_ends(struct fief *f, int change);
 // The reaper sees to it that the domain's end is reached.
 void fief_note_dying(struct domain *d);
 // The domain named by an argument of caller: DOMID_SELF, or a number of the fief that it lives in.

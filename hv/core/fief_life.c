@@ -54,6 +54,13 @@ static int take_pages(struct fief *f)
         err = account_charge(&f->account, FC_FIEF, 0, &m);
         f->receipts.page[i] = err == 0 ? frame_ptr(m) : NULL;
     }
+    if (err == 0) {
+        err = account_charge(&f->account, FC_FIEF, 0, &m);
+    }
+    if (err == 0) {
+        f->share = frame_ptr(m);
+        share_init(f->share, f, f->parent->share);
+    }
     return err;
 }
 
@@ -75,6 +82,7 @@ static int enter(struct fief *f, struct domain *manager)
         list_add_last(&f->sibling, &parent->children);
         atomic_store_explicit(&f->manager, manager, memory_order_release);
         atomic_store_explicit(&manager->seat, f, memory_order_release);
+        sched_join_all(manager, f->share);
     }
     spin_unlock(&parent->lock);
     spin_unlock(&manager->lock);
@@ -209,6 +217,7 @@ int fief_seat(struct fief *f, struct domain *manager)
     } else {
         atomic_store_explicit(&f->manager, manager, memory_order_release);
         atomic_store_explicit(&manager->seat, f, memory_order_release);
+        sched_join_all(manager, f->share);
     }
     spin_unlock(&f->lock);
     spin_unlock(&manager->lock);
@@ -224,6 +233,7 @@ static void leave_seat(struct fief *f)
     if (d != NULL) {
         atomic_store_explicit(&f->manager, NULL, memory_order_release);
         atomic_store_explicit(&d->seat, NULL, memory_order_release);
+        sched_join_all(d, f->parent->share);
     }
     spin_unlock(&f->lock);
 }
@@ -272,7 +282,7 @@ void fief_end(struct fief *f)
     }
     spin_unlock(&f->lock);
     if (first) {
-        fief_count_ends(f->parent, 1);
+        reaper_call(f->share);
     }
 }
 
@@ -300,7 +310,22 @@ static enum step drain_members(struct fief *f)
         invariant(err == 0 || err == -E_RESTART);
         return STEP_AGAIN;
     }
-    return atomic_load(&f->members) == 0 && epoch_passed(&f->quiet) ? STEP_DONE : STEP_AGAIN;
+    return atomic_load(&f->members) == 0 && epoch_passed(&f->quiet) ? STEP_DONE : STEP_WAIT;
+}
+
+// Nobody of it is left to run but its manager, who goes on in the parent's time. Done once.
+static enum step drain_share(struct fief *f)
+{
+    if (f->share == NULL) {
+        return STEP_DONE;
+    }
+    leave_seat(f);
+    if (!reaper_stop(&f->share->reaper)) {
+        return STEP_WAIT;
+    }
+    share_fini(f->share);
+    f->share = NULL;
+    return STEP_DONE;
 }
 
 // All but the first frame goes back to the parent; STEP_DONE when it has.
@@ -320,17 +345,10 @@ static enum step drain_frames(struct fief *f)
 
 static void unlink(struct fief *f)
 {
-    bool seen;
-
-    leave_seat(f);
     spin_lock(&f->parent->lock);
-    seen = !list_empty(&f->sibling);
     list_remove(&f->sibling);
     spin_unlock(&f->parent->lock);
     allowance_end(&f->parent->allowance, &f->allowance);
-    if (seen) {
-        fief_count_ends(f->parent, -1);
-    }
 }
 
 // One step of a fief that has none below.
@@ -340,16 +358,19 @@ static enum step drain_leaf(struct fief *f)
     enum step s;
 
     if (!spin_trylock(&f->drain_lock)) {
-        return STEP_AGAIN;
+        return STEP_WAIT;
     }
     s = drain_members(f);
+    if (s == STEP_DONE) {
+        s = drain_share(f);
+    }
     if (s == STEP_DONE) {
         promises_end(f);
         s = drain_frames(f);
     }
     if (s != STEP_DONE) {
         spin_unlock(&f->drain_lock);
-        return STEP_AGAIN;
+        return s;
     }
     unlink(f);
     // As with a domain: the last wait, without a lock, counted as being outside.
@@ -374,7 +395,7 @@ enum step fief_drain(struct fief *f)
         leaf = child;
     }
     s = drain_leaf(leaf);
-    return leaf == f ? s : STEP_AGAIN;
+    return leaf == f && s == STEP_DONE ? STEP_DONE : STEP_AGAIN;
 }
 
 // The first of the dying in f, which goes to the end of the queue: several die side by side.
@@ -392,8 +413,13 @@ static struct domain *dying_domain(struct fief *f)
     return d;
 }
 
-// A child that is dying or in which something is, to the end of the list as well.
-static struct fief *ending_child(struct fief *f)
+bool fief_is_empty(const struct fief *f)
+{
+    return atomic_load(&f->members) == 0 && list_empty(&f->children);
+}
+
+// A child that is dying and in which nobody is left, to the end of the list as well.
+static struct fief *ended_child(struct fief *f)
 {
     struct fief *found = NULL;
     struct list *l;
@@ -402,7 +428,7 @@ static struct fief *ending_child(struct fief *f)
     list_for_each(l, &f->children) {
         struct fief *child = container_of(l, struct fief, sibling);
 
-        if (!fief_lives(child) || atomic_load_explicit(&child->ends, memory_order_relaxed) != 0) {
+        if (!fief_lives(child) && fief_is_empty(child)) {
             found = child;
             list_remove(l);
             list_add_last(l, &f->children);
@@ -413,34 +439,72 @@ static struct fief *ending_child(struct fief *f)
     return found;
 }
 
-// One step for something in f. The domain or fief cannot be gone before this pcpu leaves the
-// hypervisor (epoch). False: there was nothing.
-static bool reap_step(struct fief *f)
+static struct fief *living_child(struct fief *f)
 {
-    while (f != NULL) {
-        struct domain *d = dying_domain(f);
+    struct fief *found = NULL;
+    struct list *l;
 
-        if (d != NULL) {
-            (void)life_drain(d);
-            return true;
-        }
-        f = ending_child(f);
-        if (f != NULL && !fief_lives(f)) {
-            (void)fief_drain(f);
-            return true;
+    spin_lock(&f->lock);
+    list_for_each(l, &f->children) {
+        struct fief *child = container_of(l, struct fief, sibling);
+
+        if (fief_lives(child)) {
+            found = child;
+            break;
         }
     }
-    return false;
+    spin_unlock(&f->lock);
+    return found;
 }
 
-bool fief_reap(struct fief *f)
+// The next that lives in a dying fief begins to die. When nobody is left, the rest is the parent's.
+static enum reaped end_members(struct fief *f)
 {
-    bool done = atomic_load_explicit(&f->ends, memory_order_acquire) != 0 && reap_step(f);
+    struct fief *child = living_child(f);
+    struct domain *d;
 
-    if (done) {
-        // Several pcpus that do nothing but reap would never see each other outside.
+    if (child != NULL) {
+        fief_end(child);
+        return REAPED_STEP;
+    }
+    d = f->used != NULL ? fief_next(f, 1) : NULL;
+    if (d != NULL) {
+        (void)!domain_destroy(d);
+        return REAPED_STEP;
+    }
+    if (atomic_load(&f->members) != 0) {
+        return REAPED_WAITS;
+    }
+    if (list_empty(&f->children)) {
+        reaper_call(f->parent->share);
+    }
+    return REAPED_NOTHING;
+}
+
+// Neither a domain nor a child can be gone before this pcpu leaves the hypervisor (epoch).
+static enum reaped reap_step(struct fief *f)
+{
+    struct domain *d = dying_domain(f);
+    struct fief *child;
+
+    if (d != NULL) {
+        return life_drain(d) == STEP_WAIT ? REAPED_WAITS : REAPED_STEP;
+    }
+    child = ended_child(f);
+    if (child != NULL) {
+        return drain_leaf(child) == STEP_WAIT ? REAPED_WAITS : REAPED_STEP;
+    }
+    return fief_lives(f) ? REAPED_NOTHING : end_members(f);
+}
+
+enum reaped fief_reap(struct fief *f)
+{
+    enum reaped r = reap_step(f);
+
+    if (r != REAPED_NOTHING) {
+        // Pcpus that do nothing but reap would never see each other outside.
         epoch_leave();
         epoch_enter();
     }
-    return done;
+    return r;
 }

@@ -43,8 +43,10 @@ struct fief *fief_child(struct fief *parent, uint64_t identity);
 void fief_end(struct fief *f);
 // One bounded step of it; STEP_DONE when f no longer exists, or STEP_AGAIN.
 enum step fief_drain(struct fief *f);
-// One step of a drain that nobody else goes on with, of a domain or a fief below f; false when
-// there is nothing to do.
-bool fief_reap(struct fief *f);
+// Whether no domain and no fief is left in it.
+bool fief_is_empty(const struct fief *f);
+// The reaper's work: one step of an end in f that nobody else goes on with, of a domain, or of a
+// fief just below in which nobody is left.
+enum reaped fief_reap(struct fief *f);
 
 #endif

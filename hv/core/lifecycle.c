@@ -48,7 +48,7 @@ static enum step quiesce_vcpus(struct domain *d)
         vcpu_areas_drop(d->vcpu[i]);
     }
     watchdog_fini(d);
-    cap_fini(d);
+    cap_fini(&d->cap);
     p2m_flush(&d->p2m);
     return STEP_DONE;
 }
@@ -64,7 +64,11 @@ static enum step settle_fief(struct domain *d)
 {
     struct fief *f = atomic_load_explicit(&d->seat, memory_order_acquire);
 
-    return f == NULL || f == fief_root ? STEP_DONE : fief_drain(f);
+    if (f == NULL || f == fief_root) {
+        return STEP_DONE;
+    }
+    // A reaper leaves it to that of the fief, whose time it is.
+    return pcpu_this()->reaping && !fief_is_empty(f) ? STEP_WAIT : fief_drain(f);
 }
 
 static enum step settle_interrupts(struct domain *d)
@@ -248,7 +252,7 @@ enum step life_drain(struct domain *d)
 
     // Tried and never waited for, so holding it up to the end of the domain's frame stops nobody.
     if (!spin_trylock(&d->drain_lock)) {
-        return STEP_AGAIN;
+        return STEP_WAIT;
     }
     receipt_step_begin(d);
     s = drain_step(d);
@@ -257,7 +261,7 @@ enum step life_drain(struct domain *d)
     }
     receipt_step_end(d, s == STEP_WAIT ? 0 : 1);
     spin_unlock(&d->drain_lock);
-    return STEP_AGAIN;
+    return s;
 }
 
 int life_make(struct domain *d, const struct domain_config *c)

@@ -10,7 +10,8 @@ void pcpu_init(void)
     for (unsigned i = 0; i < PCPU_MAX; i++) {
         struct pcpu *p = &pcpus[i];
 
-        list_init(&p->run_queue);
+        p->number = i;
+        list_init(&p->parts);
         list_init(&p->timers);
         p->slice_end = UINT64_MAX;
         p->programmed = UINT64_MAX;

@@ -11,26 +11,32 @@
 #include "port/cpu.h"
 #include "port/lock.h"
 
+struct share;
 struct timer;
 struct vcpu;
 
 struct pcpu {
     struct vcpu *loaded;         // whose registers are in the hardware; only this pcpu changes it
+    uint32_t number;
     _Atomic uint64_t epoch;      // odd: inside the hypervisor
     _Atomic bool kicked;         // a reason for sched_pick to look again
     bool slots_live;             // the hardware's interrupt slots are not empty; only this pcpu
     // When the running vcpu's turn ends, UINT64_MAX: nobody waits, or it has ended (turn_over).
-    // Only this pcpu looks.
+    // Others read it as a hint.
     uint64_t slice_end;
     bool turn_over;
-    struct spinlock run_lock;    // guards the next four
-    struct list run_queue;       // struct sched_vcpu.run_link, the least virtual time first
-    _Atomic uint32_t queued;     // its length; read without the lock as a hint
-    struct vcpu *running;        // chosen to run here, or null when idle
-    uint64_t virtual_time;       // never decreases: least virtual time of those who want to run, ns
-    uint64_t turn_begun;         // when it was chosen; only this pcpu looks
+    struct spinlock run_lock;    // guards the next five
+    struct list parts;           // struct share_part.link: fiefs of which somebody waits here
+    _Atomic uint32_t queued;     // who waits, all together; read without the lock as a hint
+    struct vcpu *running;        // chosen to run here, or null; read without the lock as a hint
+    struct share *reaping;       // whose reaper has its turn here
+    bool crowded;                // somebody was left waiting when it was settled who runs
+    bool crowd_told;             // its bit in crowded_pcpus
+    uint64_t turn_begun;         // when who has its turn was chosen; only this pcpu looks
     bool rate_limited;           // it runs on because of the rate limit alone; only this pcpu
     bool yielded;                // the running vcpu gives the rest of its turn away; only this pcpu
+    struct share *passes;        // this fief gives its turn to another; only this pcpu
+    uint32_t looked_at;          // the pcpu from which one was to be taken over last; only this one
     struct spinlock timer_lock;  // guards the next three
     struct list timers;          // struct timer.link, by time
     struct timer *expiring;      // whose function runs just now

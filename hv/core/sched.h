@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Who runs where. Each pcpu has a queue ordered by virtual time (run time divided by weight); a
-// vcpu is in at most one queue, and its place is guarded by the run_lock of the pcpu it is assigned
-// to.
+// Who runs where. CPU time is divided among fiefs (share.h), then within each among those who wait
+// on a pcpu, by virtual time (run time divided by weight). Each pcpu has a queue; a vcpu is in at
+// most one, and its place is guarded by the run_lock of the pcpu it is assigned to.
 #ifndef CORE_SCHED_H
 #define CORE_SCHED_H
 
 #include "lib/list.h"
 #include "lib/types.h"
 
-struct vcpu;
+struct cap;
 struct domain;
+struct share;
+struct vcpu;
 
 #define SCHED_WEIGHT_DEFAULT 256u
 
 struct sched_vcpu {
     struct list run_link;
+    struct share *share;     // of its fief
     _Atomic uint32_t cpu;    // assigned pcpu; changed with the run_locks of both
     _Atomic uint8_t state;   // enum sched_state
     _Atomic bool in_guest;   // between up_leave and up_enter, written by its pcpu
@@ -22,8 +25,8 @@ struct sched_vcpu {
     _Atomic bool woken;      // a wake-up came while it ran; see sched_expect
     uint32_t hard_affinity;  // pcpus where it may run, never empty
     uint32_t soft_affinity;
-    uint64_t virtual_time;
-    uint64_t started;        // when it was last put on its pcpu
+    uint64_t virtual_time;   // in the part of its fief there, ns; wraps around
+    uint64_t started;        // until when its time has been charged, while it runs
     uint64_t entered;        // when it came into its state, ns
     uint64_t state_since;    // until when state_ns has been counted
     uint64_t state_ns[4];    // by RUNSTATE_*; sched_times() brings it up to date
@@ -64,6 +67,12 @@ uint32_t sched_rate_limit(void);
 struct vcpu *sched_pick(void);
 // The pcpu's hypervisor timer fired: perhaps the turn is over.
 void sched_timer(void);
+
+// From here on v, or all vcpus of d, run on the share of another fief.
+void sched_join(struct vcpu *v, struct share *s);
+void sched_join_all(struct domain *d, struct share *s);
+// Some fief has a new cap, or may run again.
+void sched_resume(struct cap *c);
 
 struct sched_times {
     unsigned state; // RUNSTATE_* (Xen public header vcpu.h)

@@ -131,7 +131,7 @@ void timer_set_slice(uint64_t when)
     struct pcpu *p = pcpu_this();
 
     spin_lock(&p->timer_lock);
-    p->slice_end = when;
+    __atomic_store_n(&p->slice_end, when, __ATOMIC_RELAXED);
     timer_program(p);
     spin_unlock(&p->timer_lock);
 }

@@ -260,7 +260,7 @@ static long scheduler_put(struct domain *t, const struct xen_domctl_sched_credit
     spin_unlock(&t->lock);
     // Every change of the weight brings the cap along; what stays as it is starts no new period.
     if (p->cap != t->cap.percent) {
-        cap_set(t, p->cap);
+        domain_set_cap(t, p->cap);
     }
     return 0;
 }

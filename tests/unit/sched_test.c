@@ -4,10 +4,11 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "abi/xen.h"
-#include "core/domain.h"
+#include "core/fief.h"
 #include "lib/errno.h"
 #include "port/irqchip.h"
 #include "port/timer.h"
@@ -483,23 +484,40 @@ static void yield_lets_the_other_run(void **state)
 
 #define CROWD 6u
 
-static void check_pcpu(const struct pcpu *p, unsigned *queued)
+static unsigned check_part(const struct pcpu *p, const struct share_part *q)
 {
     const struct list *at;
     uint64_t last = 0;
     unsigned n = 0;
 
-    list_for_each(at, &p->run_queue) {
+    list_for_each(at, &q->vcpus) {
         const struct vcpu *v = container_of(at, struct vcpu, sched.run_link);
 
         assert_int_equal(v->sched.state, SCHED_RUNNABLE);
-        assert_int_equal(v->sched.cpu, (unsigned)(p - pcpus));
-        assert_true(v->sched.virtual_time >= last);
+        assert_int_equal(v->sched.cpu, p->number);
+        assert_ptr_equal(v->sched.share, q->share);
+        assert_true(n == 0 || (int64_t)(v->sched.virtual_time - last) >= 0);
         assert_ptr_not_equal(p->running, v);
         last = v->sched.virtual_time;
         n++;
     }
-    assert_int_equal(p->queued, n);
+    assert_true(n != 0 || q->reaper);
+    return n;
+}
+
+static void check_pcpu(const struct pcpu *p, unsigned *queued)
+{
+    const struct list *at;
+    unsigned n = 0;
+    unsigned reapers = 0;
+
+    list_for_each(at, &p->parts) {
+        const struct share_part *q = container_of(at, struct share_part, link);
+
+        n += check_part(p, q);
+        reapers += q->reaper;
+    }
+    assert_int_equal(p->queued, n + reapers);
     *queued += n;
 }
 
@@ -566,18 +584,41 @@ static void random_timer(struct vcpu *v)
     }
 }
 
+// Three fiefs: the root, one below it and one below that.
+static struct share below[2];
+
+static void random_fief(struct vcpu *v)
+{
+    unsigned n = (unsigned)rand() % 3;
+
+    sched_join(v, n == 0 ? fief_root->share : &below[n - 1]);
+}
+
+static void random_share(struct vcpu *v)
+{
+    struct share *s = &below[v->id % 2];
+
+    assert_int_equal(share_set_weight(s, 1u + (unsigned)rand() % 1000), 0);
+    share_set_cap(s, rand() % 2 ? 0 : 1u + (unsigned)rand() % 100);
+}
+
 static void random_crowd(void **state)
 {
     static void (*const actions[])(struct vcpu *v) = {
         random_wait, random_wait, sched_wake, sched_wake, random_pause, random_affinity,
-        random_timer,
+        random_timer, random_fief, random_share,
     };
     const struct bed_config config = {.cpus = 3, .dom0_vcpus = 1};
+
+    uint64_t before[CROWD];
 
     (void)state;
     srand(11);
     bed_boot(&config);
     guest = make_guest(CROWD);
+    memset(below, 0, sizeof(below));
+    share_init(&below[0], NULL, fief_root->share);
+    share_init(&below[1], NULL, &below[0]);
     for (unsigned round = 0; round < 8000; round++) {
         struct vcpu *v = guest->vcpu[(unsigned)rand() % CROWD];
 
@@ -591,11 +632,16 @@ static void random_crowd(void **state)
         check_all();
     }
     // In the end all may run, and all do.
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(share_set_weight(&below[i], SHARE_WEIGHT_DEFAULT), 0);
+        share_set_cap(&below[i], 0);
+    }
     for (unsigned i = 0; i < CROWD; i++) {
         guest->vcpu[i]->pause_count = 0;
         sched_update(guest->vcpu[i]);
         assert_int_equal(sched_set_affinity(guest->vcpu[i], 7, 7), 0);
         sched_wake(guest->vcpu[i]);
+        before[i] = ran(guest->vcpu[i]);
     }
     for (unsigned i = 0; i < 600; i++) {
         sim_advance(5 * MS);
@@ -603,7 +649,7 @@ static void random_crowd(void **state)
         check_all();
     }
     for (unsigned i = 0; i < CROWD; i++) {
-        assert_true(ran(guest->vcpu[i]) > 200 * MS);
+        assert_true(ran(guest->vcpu[i]) - before[i] > 100 * MS);
     }
 }
 
