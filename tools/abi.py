@@ -21,7 +21,7 @@ import abi_xl
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TARGET = os.path.join(ROOT, 'docs', 'abi.md')
 
-RIGHTS = ['anybody', 'manager', 'manager', 'manager', 'holder of the power', 'holder of the console']
+RIGHTS = ['anybody', 'manager', 'manager', 'manager', 'holder of the power', 'holder of a console']
 RELATIONS = ['-', 'itself', 'a subject', 'itself or a subject', 'whom it can name',
              'any number']
 DYING = 0x80
@@ -60,7 +60,10 @@ REMARKS = {
     'multicall.multicall': 'a multicall in a multicall gets -EINVAL',
     'xen_version.version': '4.17',
     'xen_version.capabilities': 'aarch64 only',
-    'console_io.write': 'the holder of the console writes characters; what others write goes to the log by lines',
+    'console_io.write': 'the holder of the real console writes to it, another manager to the console ring that its '
+                        'toolstack made (it sleeps while that is full; a reader that takes nothing for 10 s is not '
+                        'waited for, and the text is lost); what others write goes to the log by lines',
+    'console_io.read': 'from where write goes; VIRQ_CONSOLE says that there is something',
     'grant_table_op.map_grant_ref': 'of whom it can name; by frame; the bus address is that of the machine for a '
                                     'direct-mapped domain only',
     'grant_table_op.setup_table': 'of itself or a subject; grows the table; the list says nowhere, '
@@ -73,6 +76,8 @@ REMARKS = {
     'vm_assist.enable': 'runstate_update_flag',
     'vm_assist.disable': 'runstate_update_flag',
     'hvm_op.set_param': 'CALLBACK_IRQ, STORE and CONSOLE pfn and evtchn, the rings of paging, monitor and sharing',
+    'hvm_op.get_param': 'STORE_EVTCHN reads 0 to a manager, whatever its toolstack wrote: its kernel keeps a xenstore '
+                        'of its own',
     'memory_op.claim_pages': 'promises the frames that the domain lacks; charges of RAM use them up',
     'sysctl.physinfo': 'free pages: what can be charged, in the budget of the fief',
     'sysctl.sched_id': 'credit2: its weight means the same here',

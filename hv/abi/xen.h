@@ -16,7 +16,6 @@
 #define __aarch64__ 1
 #endif
 #define __XEN_TOOLS__ 1
-#define XEN_WANT_FLEX_CONSOLE_RING 1
 
 #include <xen/xen.h>
 #include <xen/version.h>
@@ -28,6 +27,7 @@
 #include <xen/vcpu.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
+#include <xen/io/console.h>
 #include <xen/hypfs.h>
 #include <xen/platform.h>
 #include <xen/physdev.h>

@@ -21,12 +21,24 @@
 
 #define DOMAIN_VCPUS_MAX 128u
 #define DOMAIN_VIRQS 24u
-#define DOMAIN_HVM_PARAMS 8u // those that are offered, numbered by hcall/hvm.c
 #define DOMAIN_CONSOLE_LINE 128u
 #define DOMAIN_IRQ_EVENT_HOST 16u  // PPI of the event upcall for the domain that drives devices
 #define DOMAIN_IRQ_EVENT_GUEST 31u // and for all others
 
 struct fief;
+
+// The parameters that hvm_op offers.
+enum domain_param {
+    PARAM_CALLBACK_IRQ,
+    PARAM_STORE_PFN,
+    PARAM_STORE_EVTCHN,
+    PARAM_CONSOLE_PFN,
+    PARAM_CONSOLE_EVTCHN,
+    PARAM_PAGING_RING_PFN,
+    PARAM_MONITOR_RING_PFN,
+    PARAM_SHARING_RING_PFN,
+    DOMAIN_PARAMS
+};
 
 enum vcpu_flag {
     VCPU_PRESENT = 1,     // max_vcpus made it more than a reservation
@@ -101,7 +113,7 @@ struct domain {
     uint32_t vcpu_count;
     struct vcpu *vcpu[DOMAIN_VCPUS_MAX];
     uint32_t event_irq;        // PPI of the event upcall
-    uint64_t hvm_param[DOMAIN_HVM_PARAMS];
+    uint64_t hvm_param[DOMAIN_PARAMS]; // by enum domain_param
     _Atomic uint32_t vm_assist; // bits 1 << VMASST_TYPE_*
     mfn_t shared_info;
     uint64_t shared_info_gfn;  // where it is mapped, ~0: nowhere
@@ -120,6 +132,8 @@ struct domain {
     uint64_t max_pages;        // what max_mem said, frames
     uint16_t console_used;     // console_io of a guest without a console: a line for the log
     char console_line[DOMAIN_CONSOLE_LINE];
+    uint64_t console_full_ns;  // console ring: full since then, 0: it was not; under p2m.lock
+    uint32_t console_taken;    // and where its reader was
 };
 
 _Static_assert(sizeof(struct domain) <= PAGE_SIZE, "a domain fits its frame");

@@ -6,6 +6,7 @@
 
 #include "core/evtchn_abi.h"
 #include "core/fief.h"
+#include "core/pv_console.h"
 #include "lib/errno.h"
 #include "port/mem.h"
 
@@ -358,6 +359,7 @@ int evtchn_send(struct domain *d, uint32_t port)
     struct evtchn *e = evtchn_find(d, port);
     struct vcpu *v = NULL;
     struct domain *other;
+    uint32_t there = 0;
     int rc = 0;
 
     if (!e) {
@@ -365,7 +367,8 @@ int evtchn_send(struct domain *d, uint32_t port)
     }
     other = lock_pair(d, e);
     if (e->state == EVTCHN_INTERDOMAIN) {
-        v = set_pending(other, e->remote_port, evtchn_find(other, e->remote_port));
+        there = e->remote_port;
+        v = set_pending(other, there, evtchn_find(other, there));
     } else if (e->state == EVTCHN_IPI) {
         v = set_pending(d, port, e);
     } else if (e->state != EVTCHN_UNBOUND) {
@@ -373,6 +376,9 @@ int evtchn_send(struct domain *d, uint32_t port)
     }
     spin_unlock_both(&d->evtchn.lock, &other->evtchn.lock);
     tell(v);
+    if (there != 0 && other->seat != NULL) {
+        pv_console_event(other, there);
+    }
     return rc;
 }
 

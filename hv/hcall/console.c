@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// console_io: a guest kernel's own line to the serial console. Called by the dispatcher; takes no
-// lock itself (core/console.c takes the console's), charges nothing. The domain that holds the
-// console writes characters as they are; what others write goes to the log line by line, with their
-// number and under the rate limit of guest messages.
+// console_io: a guest kernel's own line to its console. Called by the dispatcher; core takes the
+// locks, nothing is charged. The domain that holds the real console writes characters as they are,
+// another manager to its ring; what others write goes to the log line by line, with their number
+// and under the rate limit of guest messages.
 #include "core/console.h"
+#include "core/pv_console.h"
 #include "hcall/hcall.h"
 #include "lib/errno.h"
+#include "port/timer.h"
 
 #define CONSOLE_PIECE 128u // characters between two looks at who else is waiting
+#define CONSOLE_WAIT_NS 100000000ull // for room in the ring, until the next look
 
 static void line_end(struct domain *d)
 {
@@ -38,6 +41,36 @@ static void write_lines(struct domain *d, const char *s, size_t n)
     spin_unlock(&d->lock);
 }
 
+// Returns how many characters are done with.
+static size_t write_piece(struct domain *d, const char *s, size_t n)
+{
+    if (d->holdings & HOLDS_CONSOLE) {
+        console_write(s, n);
+        return n;
+    }
+    if (pv_console_offered(d)) {
+        return pv_console_write(d, s, n);
+    }
+    write_lines(d, s, n);
+    return n;
+}
+
+// The ring is full. Linux takes console_io for done (hvc_xen.c, dom0_write_console) and would lose
+// the rest, so the vcpu sleeps until an event comes, and makes the call again. Returns what fits
+// now after all.
+static size_t write_or_wait(struct vcpu *v, const char *s, size_t n)
+{
+    size_t done;
+
+    evtchn_poll_begin(v);
+    done = pv_console_write(v->domain, s, n);
+    if (done == 0) {
+        evtchn_poll(v, 0, time_now() + CONSOLE_WAIT_NS);
+        sched_block(v);
+    }
+    return done;
+}
+
 // reg[1]: characters still to be written, reg[2]: where they are.
 static long console_io_write(struct hcall *h)
 {
@@ -46,18 +79,16 @@ static long console_io_write(struct hcall *h)
     h->reg[1] = (uint32_t)h->reg[1];
     while (h->reg[1] != 0) {
         size_t n = MIN(h->reg[1], sizeof(piece));
+        size_t done;
 
         if (copy_from_guest(h, piece, guest_ptr(h->reg[2]), n) != 0) {
             return -E_FAULT;
         }
-        if (h->caller->holdings & HOLDS_CONSOLE) {
-            console_write(piece, n);
-        } else {
-            write_lines(h->caller, piece, n);
-        }
-        h->reg[1] -= n;
-        h->reg[2] += n;
-        if (h->reg[1] != 0 && hcall_preempt()) {
+        done = write_piece(h->caller, piece, n);
+        done = done != 0 ? done : write_or_wait(h->vcpu, piece, n);
+        h->reg[1] -= done;
+        h->reg[2] += done;
+        if (done == 0 || (h->reg[1] != 0 && hcall_preempt())) {
             return HCALL_AGAIN;
         }
     }
@@ -79,7 +110,8 @@ static long console_io_read(struct hcall *h)
     if (guest_out_pin(h, &out, guest_ptr(h->reg[2]), room) != 0) {
         return -E_FAULT;
     }
-    n = console_read_input(piece, room);
+    n = h->caller->holdings & HOLDS_CONSOLE ? console_read_input(piece, room)
+                                            : pv_console_read(h->caller, piece, room);
     if (n != 0) {
         guest_out_write(&out, piece);
     }

@@ -11,18 +11,19 @@ enum param_access {
     PARAM_SHARED,    // the guest reads and writes it
 };
 
-// The parameters that are offered, in the order of domain.hvm_param.
 static const struct {
     uint8_t index;  // HVM_PARAM_*
     uint8_t access; // enum param_access
-} params[] = {
-    {HVM_PARAM_CALLBACK_IRQ, PARAM_SHARED},    {HVM_PARAM_STORE_PFN, PARAM_SHOWN},
-    {HVM_PARAM_STORE_EVTCHN, PARAM_SHOWN},     {HVM_PARAM_CONSOLE_PFN, PARAM_SHOWN},
-    {HVM_PARAM_CONSOLE_EVTCHN, PARAM_SHOWN},   {HVM_PARAM_PAGING_RING_PFN, PARAM_TOOLS},
-    {HVM_PARAM_MONITOR_RING_PFN, PARAM_TOOLS}, {HVM_PARAM_SHARING_RING_PFN, PARAM_TOOLS},
+} params[DOMAIN_PARAMS] = {
+    [PARAM_CALLBACK_IRQ] = {HVM_PARAM_CALLBACK_IRQ, PARAM_SHARED},
+    [PARAM_STORE_PFN] = {HVM_PARAM_STORE_PFN, PARAM_SHOWN},
+    [PARAM_STORE_EVTCHN] = {HVM_PARAM_STORE_EVTCHN, PARAM_SHOWN},
+    [PARAM_CONSOLE_PFN] = {HVM_PARAM_CONSOLE_PFN, PARAM_SHOWN},
+    [PARAM_CONSOLE_EVTCHN] = {HVM_PARAM_CONSOLE_EVTCHN, PARAM_SHOWN},
+    [PARAM_PAGING_RING_PFN] = {HVM_PARAM_PAGING_RING_PFN, PARAM_TOOLS},
+    [PARAM_MONITOR_RING_PFN] = {HVM_PARAM_MONITOR_RING_PFN, PARAM_TOOLS},
+    [PARAM_SHARING_RING_PFN] = {HVM_PARAM_SHARING_RING_PFN, PARAM_TOOLS},
 };
-
-_Static_assert(ARRAY_COUNT(params) == DOMAIN_HVM_PARAMS, "each has its place in the domain");
 
 // Where the parameter is kept, when the caller may have it: -E_INVAL when it is not offered,
 // -E_PERM when it is the caller's own and its access is below least.
@@ -61,6 +62,11 @@ static long op_get_param(struct hcall *h)
     spin_lock(&h->target->lock);
     a->value = h->target->hvm_param[place];
     spin_unlock(&h->target->lock);
+    // libxl connects every domain to its own xenstore. A manager has one itself: Linux looks for
+    // one outside unless this port is 0 (drivers/xen/xenbus/xenbus_probe.c).
+    if (place == PARAM_STORE_EVTCHN && h->target == h->caller && h->caller->seat != NULL) {
+        a->value = 0;
+    }
     return 0;
 }
 

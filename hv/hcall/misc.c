@@ -20,7 +20,7 @@ static const struct hcall_row platform_rows[] = {
     [XENPF_settime64] = {.name = "settime64", .call = op_settime64,
                          .size = offsetof(struct xen_platform_op, u) +
                                  sizeof(struct xenpf_settime64),
-                         .direction = DIR_IN, .right = RIGHT_MACHINE, .work = 100},
+                         .direction = DIR_IN, .right = RIGHT_RUN, .work = 100},
 };
 
 const struct hcall_family platform_family = {

@@ -262,7 +262,7 @@ static void boot(void)
 struct state {
     uint64_t total, promised, dom0_total;
     uint64_t tag[VICTIM_PAGES];
-    uint64_t param[DOMAIN_HVM_PARAMS];
+    uint64_t param[DOMAIN_PARAMS];
     uint32_t pause_count;
     uint8_t life;
     bool shut_down;
