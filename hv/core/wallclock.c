@@ -52,6 +52,20 @@ void wallclock_show(struct domain *d)
     spin_unlock(&d->fief->lock);
 }
 
+uint64_t wallclock_now(struct domain *d)
+{
+    struct fief *f = d->fief;
+    const struct domain *m = fief_manager(f);
+    uint64_t since = time_now() - (m ? time_of_counter(m->counter_offset) : 0);
+    uint64_t seconds;
+
+    spin_lock(&f->lock);
+    seconds = (uint64_t)f->wall_seconds + (uint64_t)d->time_offset +
+              (f->wall_nanoseconds + since) / NS_PER_SECOND;
+    spin_unlock(&f->lock);
+    return seconds;
+}
+
 int wallclock_set(struct fief *f, uint64_t seconds, uint32_t nanoseconds, uint64_t system_ns)
 {
     uint64_t up_seconds = system_ns / NS_PER_SECOND;

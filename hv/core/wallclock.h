@@ -11,6 +11,8 @@
 // lies before 1970.
 int wallclock_set(struct fief *f, uint64_t seconds, uint32_t nanoseconds,
                   uint64_t system_ns) MUST_CHECK;
+// The time of day as d sees it, seconds since 1970.
+uint64_t wallclock_now(struct domain *d);
 // Writes the fief's clock and the domain's offset to its shared_info, if it has one: at birth, and
 // when the offset changes.
 void wallclock_show(struct domain *d);
