@@ -40,6 +40,8 @@ static int setup(void **state)
     assert_int_equal(tools_max_mem(tenant->domid, 1024), 0);
     assert_int_equal(tools_populate(tenant->domid, TOOLS_GUEST_RAM, GUEST_PAGES, 0), GUEST_PAGES);
     assert_int_equal(fief_create(fief_root, tenant, &config, &fief), 0);
+    grant(tenant, GNTTAB_RESERVED_CONSOLE, RING_PAGE, dom0);
+    grant_entry(tenant, GNTTAB_RESERVED_CONSOLE)->domid = DOMID_UPLINK;
     ring = bed_memory(tenant, RING_PAGE << PAGE_SHIFT);
     memset(ring, 0, PAGE_SIZE);
     assert_int_equal(evtchn_alloc_unbound(tenant, dom0, &tenant_port), 0);
@@ -293,8 +295,7 @@ static void page_given_away(void **state)
     uint32_t handle;
 
     (void)state;
-    grant(tenant, 0, RING_PAGE, dom0);
-    handle = lend(dom0, AWAY, tenant, 0);
+    handle = lend(dom0, AWAY, tenant, GNTTAB_RESERVED_CONSOLE);
     assert_int_equal(memory_decrease(tenant, gfn(RING_PAGE), 0), 0);
     nothing_is_there();
     assert_int_equal(ring->out_prod, 0);
@@ -311,8 +312,7 @@ static void death_while_used(void **state)
     uint32_t handle;
 
     (void)state;
-    grant(tenant, 0, RING_PAGE, dom0);
-    handle = lend(dom0, AWAY, tenant, 0);
+    handle = lend(dom0, AWAY, tenant, GNTTAB_RESERVED_CONSOLE);
     assert_int_equal(call(CONSOLEIO_write, "last words", 10), 0);
     assert_int_equal(tools_destroy(tenant->domid), 0);
     fief_goes();
