@@ -165,6 +165,14 @@ static uint64_t chargeable(const struct account *a, enum frame_class c)
     return a->pool->free - a->pool->promised + (c == FC_RAM ? a->claimed : 0);
 }
 
+static void claim_raise(struct account *a, uint64_t count)
+{
+    a->claimed += count;
+    a->promised += count;
+    a->pool->claimed += count;
+    a->pool->promised += count;
+}
+
 static void claim_lower(struct account *a, uint64_t count)
 {
     a->claimed -= count;
@@ -173,14 +181,16 @@ static void claim_lower(struct account *a, uint64_t count)
     a->pool->promised -= count;
 }
 
-int account_charge(struct account *a, enum frame_class c, unsigned order, mfn_t *out)
+// Takes a run; used: what came out of a's claim.
+static mfn_t charge(struct account *a, enum frame_class c, unsigned order, uint64_t *used)
 {
     struct pool *pool = a->pool;
     uint64_t count = 1ull << order;
     mfn_t m = MFN_NONE;
 
+    *used = 0;
     if (charge_must_fail()) {
-        return -E_NOMEM;
+        return m;
     }
     pool_lock(pool);
     if (a->held[c] + count <= a->limit[c] && chargeable(a, c) >= count) {
@@ -188,9 +198,18 @@ int account_charge(struct account *a, enum frame_class c, unsigned order, mfn_t 
     }
     if (m.n != 0) {
         give(a, c, m, order);
-        claim_lower(a, c == FC_RAM ? MIN(a->claimed, count) : 0);
+        *used = c == FC_RAM ? MIN(a->claimed, count) : 0;
+        claim_lower(a, *used);
     }
     spin_unlock(&pool->lock);
+    return m;
+}
+
+int account_charge(struct account *a, enum frame_class c, unsigned order, mfn_t *out)
+{
+    uint64_t used;
+    mfn_t m = charge(a, c, order, &used);
+
     if (m.n == 0) {
         return -E_NOMEM;
     }
@@ -199,6 +218,13 @@ int account_charge(struct account *a, enum frame_class c, unsigned order, mfn_t 
     }
     *out = m;
     return 0;
+}
+
+int account_charge_ram(struct account *a, unsigned order, struct account_ram *out)
+{
+    out->claim = a->claims;
+    out->run = charge(a, FC_RAM, order, &out->claimed);
+    return out->run.n != 0 ? 0 : -E_NOMEM;
 }
 
 mfn_t account_charge_promised(struct account *a, enum frame_class c)
@@ -278,6 +304,17 @@ void account_refund(struct account *a, mfn_t m)
         frame_set_entries(m, 0);
     }
     refund_locked(a, m);
+    spin_unlock(&a->pool->lock);
+}
+
+void account_uncharge_ram(struct account *a, const struct account_ram *r)
+{
+    pool_lock(a->pool);
+    invariant(account_of_frame(r->run) == a);
+    refund_locked(a, r->run);
+    if (r->claim == a->claims) {
+        claim_raise(a, r->claimed);
+    }
     spin_unlock(&a->pool->lock);
 }
 
@@ -361,10 +398,8 @@ int account_claim(struct account *a, uint64_t total)
     } else if (a->pool->free - a->pool->promised < lacks) {
         err = -E_NOMEM;
     } else {
-        a->claimed = lacks;
-        a->promised += lacks;
-        a->pool->claimed += lacks;
-        a->pool->promised += lacks;
+        a->claims++;
+        claim_raise(a, lacks);
     }
     spin_unlock(&a->pool->lock);
     return err;
@@ -373,6 +408,7 @@ int account_claim(struct account *a, uint64_t total)
 void account_unclaim(struct account *a)
 {
     pool_lock(a->pool);
+    a->claims++;
     claim_lower(a, a->claimed);
     spin_unlock(&a->pool->lock);
 }

@@ -21,6 +21,7 @@ struct account {
     uint64_t peak;            // highest total so far
     uint64_t promised;        // frames set aside in the pool, not yet held
     uint64_t claimed;         // of these, set aside for class ram
+    uint64_t claims;          // claims made or given up so far: says which one it is
     uint32_t list[FC_COUNT];  // first run of each class
     char name[ACCOUNT_NAME_MAX];
     uint64_t audit[FC_COUNT]; // scratch of account_audit, as is the next
@@ -64,6 +65,15 @@ void account_close(struct account *a);
 // Takes a run of 2^order frames. Zeroed, except FC_RAM and FC_P2M, which the caller fills.
 // Returns 0, or -E_NOMEM when the pool has no such run or the class limit is reached.
 int account_charge(struct account *a, enum frame_class c, unsigned order, mfn_t *out) MUST_CHECK;
+// The same for class ram, which uses up a claim first; for who may have to give the run back
+// unused: then what was used up is set aside again, unless the claim has been given up meanwhile.
+struct account_ram {
+    mfn_t run;
+    uint64_t claimed; // frames that came out of the claim
+    uint64_t claim;   // which one
+};
+int account_charge_ram(struct account *a, unsigned order, struct account_ram *out) MUST_CHECK;
+void account_uncharge_ram(struct account *a, const struct account_ram *r);
 // The same out of what the account has promised itself (one frame); cannot fail.
 mfn_t account_charge_promised(struct account *a, enum frame_class c);
 // Takes the run at m, which must be free in the pool. Returns 0 or -E_NOMEM.

@@ -49,18 +49,18 @@ static int map_run(struct domain *d, gfn_t g, mfn_t m, unsigned order)
 // Scrubs before it takes the lock: 2 MiB take long, and vcpus of the domain may wait for it.
 static int populate_new(struct domain *d, gfn_t g, unsigned order)
 {
-    mfn_t m;
-    int err = account_charge(&d->account, FC_RAM, order, &m);
+    struct account_ram ram;
+    int err = account_charge_ram(&d->account, order, &ram);
 
     if (err != 0) {
         return err;
     }
-    frame_zero(m, order);
+    frame_zero(ram.run, order);
     spin_lock(&d->p2m.lock);
-    err = map_run(d, g, m, order);
+    err = map_run(d, g, ram.run, order);
     spin_unlock(&d->p2m.lock);
     if (err != 0) {
-        account_refund(&d->account, m);
+        account_uncharge_ram(&d->account, &ram);
     }
     return err;
 }

@@ -11,6 +11,7 @@
 // In arch_cpu.h, inline:
 //   unsigned arch_cpu_id(void)     number of this pcpu, 0 .. count-1
 //   void arch_cpu_relax(void)      a hint inside a waiting loop; on the sim, lets others run
+//   void arch_lock_released(lock)  nothing; on the sim, another pcpu may go on here
 
 // How many pcpus run; fixed after boot.
 unsigned arch_cpu_count(void);

@@ -31,6 +31,7 @@ static inline void spin_lock(struct spinlock *l)
 static inline void spin_unlock(struct spinlock *l)
 {
     atomic_store_explicit(&l->held, 0, memory_order_release);
+    arch_lock_released(l);
 }
 
 // True while somebody holds the lock; for assertions only.

@@ -128,7 +128,11 @@ static void leave(void *cpu)
 static bool go_on(unsigned cpu)
 {
     running[cpu] = NULL;
-    return sim_try(leave, (void *)(uintptr_t)cpu) == SIM_RETURNED;
+    if (sim_try(leave, (void *)(uintptr_t)cpu) == SIM_RETURNED) {
+        return true;
+    }
+    epoch_leave(); // it may have been on its way round
+    return false;
 }
 
 bool bed_turn(unsigned cpu)
@@ -176,43 +180,50 @@ static void trap(void *a)
     up_hypercall(a);
 }
 
-static enum bed_end one_leg(struct vcpu *v)
+struct vcpu *bed_running(unsigned cpu)
 {
-    int cpu = find_running(v);
-    enum sim_end end;
+    return running[cpu] != NULL ? vcpu_of_arch(running[cpu]) : NULL;
+}
 
-    if (cpu < 0) {
-        return BED_AWAY;
-    }
+enum bed_end bed_leg(unsigned cpu, struct vcpu *v, long *result)
+{
+    struct arch_vcpu *a = &v->arch;
+    enum bed_end end;
+
     // As hardware does it: the address behind the instruction is what is saved.
-    v->arch.pc = HVC_PC + 4;
-    up_enter(&v->arch);
-    end = sim_try(trap, &v->arch);
-    if (end != SIM_RETURNED) {
+    a->pc = HVC_PC + 4;
+    up_enter(a);
+    if (sim_try(trap, a) != SIM_RETURNED) {
         return BED_MACHINE;
     }
-    (void)go_on((unsigned)cpu);
-    return BED_DONE;
+    // Now, as afterwards the vcpu may be gone.
+    end = a->pc == HVC_PC ? BED_AGAIN : BED_DONE;
+    *result = (long)a->x[0];
+    (void)go_on(cpu);
+    return end;
+}
+
+void bed_set_call(struct vcpu *v, uint64_t number, const uint64_t argument[5])
+{
+    memcpy(v->arch.x, argument, 5 * sizeof(*argument));
+    v->arch.x[16] = number;
 }
 
 enum bed_end bed_try(struct vcpu *v, uint64_t number, const uint64_t argument[5], long *result)
 {
-    struct arch_vcpu *a = &v->arch;
-
     if (find_running(v) < 0) {
         return BED_AWAY;
     }
-    memcpy(a->x, argument, 5 * sizeof(*argument));
-    a->x[16] = number;
+    bed_set_call(v, number, argument);
     for (unsigned leg = 0; leg < LEGS_MAX; leg++) {
-        enum bed_end end = one_leg(v);
+        int cpu = find_running(v);
+        enum bed_end end = cpu < 0 ? BED_AWAY : bed_leg((unsigned)cpu, v, result);
 
-        if (end != BED_DONE) {
-            return end;
-        }
-        if (a->pc != HVC_PC) {
-            *result = (long)a->x[0];
+        if (end == BED_DONE) {
             return find_running(v) < 0 ? BED_AWAY : BED_DONE;
+        }
+        if (end != BED_AGAIN) {
+            return end;
         }
         others_turn(v);
     }

@@ -30,12 +30,17 @@ long bed_call_as(struct vcpu *v, uint64_t number, uint64_t a0, uint64_t a1, uint
 // How a hypercall ended that may end in any way.
 enum bed_end {
     BED_DONE,
+    BED_AGAIN,   // a leg: the call goes on with another
     BED_AWAY,    // the vcpu waits, is paused, or is gone
     BED_ENDLESS, // so many legs that the bed gave up
     BED_MACHINE, // the machine was switched off or restarted: boot again
 };
 // A hypercall of a vcpu that is online, by the way of the trap, with the pcpus taking turns.
 enum bed_end bed_try(struct vcpu *v, uint64_t number, const uint64_t argument[5], long *result);
+// The same in pieces: what the vcpu asks for; who runs on a pcpu (null: nobody); one leg there.
+void bed_set_call(struct vcpu *v, uint64_t number, const uint64_t argument[5]);
+struct vcpu *bed_running(unsigned cpu);
+enum bed_end bed_leg(unsigned cpu, struct vcpu *v, long *result);
 // One turn of a pcpu: its guest is interrupted, or it looks for one. False: it is idle.
 bool bed_turn(unsigned cpu);
 // dom0's RAM: address of its n-th page, and its contents.

@@ -72,6 +72,22 @@ static void claim_is_used_up_by_ram(void **state)
     assert_int_equal(outstanding(first), 70);
 }
 
+// A populate that is refused after all has used up nothing.
+static void claim_outlives_a_refusal(void **state)
+{
+    const struct domain *d = fief_find(fief_root, (uint32_t)first);
+
+    (void)state;
+    assert_int_equal(tools_populate(first, TOOLS_GUEST_RAM, 10, 0), 10);
+    assert_int_equal(claim(first, 100), 0);
+    assert_int_equal(tools_populate(first, TOOLS_GUEST_RAM, 1, 0), 0); // something is there
+    assert_int_equal(d->account.claimed, 90);
+    (void)account_fail_charge(2);
+    assert_int_equal(tools_populate(first, 0x80000, 1, 0), 0); // no page table
+    assert_int_equal(account_fail_charge(0), 0);
+    assert_int_equal(d->account.claimed, 90);
+}
+
 static void claim_keeps_others_out(void **state)
 {
     uint64_t all;
@@ -106,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(claim_is_used_up_by_ram, setup, teardown),
+        cmocka_unit_test_setup_teardown(claim_outlives_a_refusal, setup, teardown),
         cmocka_unit_test_setup_teardown(claim_keeps_others_out, setup, teardown),
         cmocka_unit_test_setup_teardown(claim_is_checked, setup, teardown),
     };

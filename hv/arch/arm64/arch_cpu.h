@@ -50,4 +50,9 @@ static inline void arch_cpu_relax(void)
     __asm__ volatile("yield" ::: "memory");
 }
 
+static inline void arch_lock_released(const void *lock)
+{
+    (void)lock;
+}
+
 #endif

@@ -11,6 +11,9 @@ extern _Thread_local unsigned sim_this_cpu;
 // Absent from tests of pure code that are not linked with the machine.
 void sim_relax(void) __attribute__((weak));
 
+// A lock has been released: here another pcpu may go on (sim_interleave). Absent as above.
+void sim_lock_released(const void *lock) __attribute__((weak));
+
 static inline unsigned arch_cpu_id(void)
 {
     return sim_this_cpu;
@@ -20,6 +23,13 @@ static inline void arch_cpu_relax(void)
 {
     if (sim_relax) {
         sim_relax();
+    }
+}
+
+static inline void arch_lock_released(const void *lock)
+{
+    if (sim_lock_released) {
+        sim_lock_released(lock);
     }
 }
 

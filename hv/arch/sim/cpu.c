@@ -58,12 +58,14 @@ void sim_set_cpu(unsigned cpu)
 void sim_relax(void)
 {
     static _Thread_local uint64_t turns;
-
     void (*hook)(void) = relax_hook;
 
     if (hook) {
         relax_hook = NULL;
         hook();
+        return;
+    }
+    if (sim_interleaved()) {
         return;
     }
     if (++turns > RELAX_MAX) {
@@ -108,6 +110,9 @@ void arch_cpu_poll(void)
 {
     struct sim_cpu *c = &sim_cpus[sim_this_cpu];
 
+    if (sim_polls_in_vain()) {
+        sim_leave(SIM_IDLE);
+    }
     c->kicked = false;
     if (c->timer <= clock_ns) {
         c->timer = UINT64_MAX;

@@ -13,12 +13,14 @@
 #include "sim_own.h"
 
 #define CONSOLE_MAX 65536u
+#define POLLS_MAX 256u
 
 static char console[CONSOLE_MAX];
 static size_t console_used;
 static char panic_text[512];
 static _Thread_local jmp_buf *way_out;
 static _Thread_local bool catches_panic;
+static _Thread_local unsigned polls;
 
 void sim_host_yield(void)
 {
@@ -79,11 +81,28 @@ static enum sim_end try_it(void (*fn)(void *), void *arg)
     int end = setjmp(here);
 
     if (end == 0) {
+        polls = 0;
         way_out = &here;
         fn(arg);
     }
     way_out = outer;
     return (enum sim_end)end;
+}
+
+bool sim_polls_in_vain(void)
+{
+    return way_out != NULL && ++polls > POLLS_MAX;
+}
+
+struct sim_way_out sim_way_out_get(void)
+{
+    return (struct sim_way_out){way_out, catches_panic};
+}
+
+void sim_way_out_set(struct sim_way_out w)
+{
+    way_out = w.way_out;
+    catches_panic = w.catches_panic;
 }
 
 enum sim_end sim_try(void (*fn)(void *), void *arg)
@@ -93,11 +112,12 @@ enum sim_end sim_try(void (*fn)(void *), void *arg)
 
 enum sim_end sim_try_panic(void (*fn)(void *), void *arg)
 {
+    bool outer = catches_panic;
     enum sim_end end;
 
     catches_panic = true;
     end = try_it(fn, arg);
-    catches_panic = false;
+    catches_panic = outer;
     return end;
 }
 

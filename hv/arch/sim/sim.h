@@ -2,7 +2,8 @@
 // The simulated machine as tests see it: an arena of RAM, pcpus that are numbers, a clock that
 // stands still until a test moves it, an interrupt controller that takes notes, and a shadow TLB
 // that remembers every translation ever published until it is flushed, so that reuse before the
-// flush is found. For one host thread at a time, but for sim_set_cpu.
+// flush is found. For one host thread; pcpus run side by side on stacks of their own
+// (sim_interleave).
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 
@@ -26,7 +27,8 @@ void sim_set_drift(uint64_t ns);
 
 // How a call into the hypervisor ended.
 enum sim_end { SIM_RETURNED, SIM_IDLE, SIM_POWER_OFF, SIM_REBOOT, SIM_PANIC };
-// Calls fn(arg) and says how it ended: an idle pcpu with nothing to wake it and the end of the
+// Calls fn(arg) and says how it ended: an idle pcpu with nothing to wake it, or that can only go on
+// when others do, and the end of the
 // machine come back here; elsewhere, they abort. A panic aborts too, where it happened.
 enum sim_end sim_try(void (*fn)(void *), void *arg);
 // The same for a test that wants to see a panic: SIM_PANIC.
@@ -36,6 +38,14 @@ const char *sim_panic_text(void);
 // Calls fn once, where the calling pcpu next waits for a lock: what other pcpus do just then. fn
 // gives the lock free.
 void sim_on_wait(void (*fn)(void));
+// Runs part(cpu, arg) for pcpus 0 .. cpus-1, each on a stack of its own and one at a time: at each
+// release of a lock, at each turn of a wait and at sim_switch the seed says who goes on. Ends when
+// all parts have. A wait that no other pcpu ends is a panic.
+typedef void sim_part(unsigned cpu, void *arg);
+void sim_interleave(uint64_t seed, unsigned cpus, sim_part *part, void *arg);
+void sim_switch(void);
+// Called at each release of a lock, with it free, before anybody else goes on; null: nobody is.
+extern void (*sim_on_release)(const void *lock);
 
 // What a guest would see at a guest-physical address: by the shadow TLB if it has the translation,
 // else by the tables. Null: a fault.

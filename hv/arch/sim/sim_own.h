@@ -19,5 +19,17 @@ void sim_host_yield(void);
 void *sim_frame(mfn_t m);
 bool sim_is_ram(mfn_t m);
 _Noreturn void sim_leave(enum sim_end end);
+// A pcpu looks for interrupts again and again and finds no guest to run: what it waits for is for
+// another pcpu to do.
+bool sim_polls_in_vain(void);
+// Where calls that end otherwise come back to (host.c): each pcpu of an interleaving has its own.
+struct sim_way_out {
+    void *way_out;
+    bool catches_panic;
+};
+struct sim_way_out sim_way_out_get(void);
+void sim_way_out_set(struct sim_way_out w);
+// In an interleaving: who waits lets another go on. False: there is none.
+bool sim_interleaved(void);
 
 #endif

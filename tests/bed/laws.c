@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What must be true of the state that a lock guards whenever that lock is free, from rules 1 and 6
+// and docs/account.md. Looked at on each release, before another pcpu goes on: nobody changes then
+// what the lock guards, while what other locks guard may be half-way.
+#include <stdio.h>
+
+#include "arch/sim/sim.h"
+#include "core/evtchn_abi.h"
+#include "core/mapping.h"
+#include "core/mapping_table.h"
+#include "port/mem.h"
+#include "tests/bed/oracle.h"
+
+static struct world *world;
+static const char *broken;
+static uint64_t looked, total;
+
+static void law(bool holds, const char *what)
+{
+    if (!holds && broken == NULL) {
+        broken = what;
+    }
+}
+
+static bool there(const struct domain *d)
+{
+    mfn_t m = d != NULL ? frame_of_ptr(d) : MFN_NONE;
+
+    return m.n != 0 && frame_class(m) == FC_DOMAIN && account_of_frame(m) == &d->account;
+}
+
+// Frames neither come nor go, and what is promised is there.
+static void pool_laws(void)
+{
+    const struct pool *p = &fief_root->pool;
+    uint64_t held = 0, promised = 0;
+
+    for (unsigned who = 0; who < MODEL_DOMAINS; who++) {
+        const struct domain *d = world->domain[who];
+
+        held += there(d) ? d->account.total : 0;
+        promised += there(d) ? d->account.promised : 0;
+    }
+    law(p->free >= p->promised, "more frames are promised than are free");
+    law(p->promised == promised, "the pool's promises are not those of its accounts");
+    law(p->free + held == total, "free frames and those held do not add up to what there was");
+}
+
+// What the domain maps of others: every record has its entry, its sink page and its promise.
+static void mapper_laws(struct domain *d)
+{
+    const struct mapping_table *t = d->p2m.mappings;
+    uint64_t promised = d->p2m.blocks + d->account.claimed;
+    uint32_t views = 0;
+
+    for (uint32_t i = 0; t != NULL && i < t->lowest_empty + t->frames; i++) {
+        struct mapping_frame *f = t->frame[i] != 0 ? frame_ptr(mfn(t->frame[i])) : NULL;
+
+        for (uint32_t k = 0; f != NULL && k < MAPPING_RECORDS; k++) {
+            const struct mapping *m = &f->record[k];
+            struct p2m_entry e;
+
+            if (m->kind == MAPPING_FREE) {
+                continue;
+            }
+            e = p2m_lookup(&d->p2m, gfn(m->gfn));
+            views += m->kind == MAPPING_VIEW;
+            promised += (m->flags & MAPPING_PROMISED) != 0;
+            law(m->mapper == d, "a record lies with another than its mapper");
+            law(e.type == (m->kind == MAPPING_LEND      ? P2M_LEND
+                           : (m->flags & MAPPING_SUNK) ? P2M_SINK
+                                                       : P2M_VIEW),
+                "a record's entry is of another kind");
+            law(e.mfn.n == ((m->flags & MAPPING_SUNK) ? d->p2m.sink.n : m->mfn),
+                "a record's entry shows another frame");
+        }
+    }
+    law(views == d->p2m.views && (views > 0) == (d->p2m.sink.n != 0),
+        "views without a sink page, or a sink page without views");
+    law(d->account.promised == promised, "a domain's promises are not those of its lends");
+}
+
+// Of the domain's frames that others map: whose they are, and how many records each has.
+static void owner_laws(struct domain *d)
+{
+    uint64_t n = 0;
+
+    for (unsigned b = 0; b < MAPPING_OWNER_BUCKETS; b++) {
+        for (const struct mapping *m = d->p2m.owned[b]; m != NULL; m = m->owner_next) {
+            unsigned records = 0;
+
+            for (const struct mapping *r = d->p2m.owned[b]; r != NULL; r = r->owner_next) {
+                records += r->mfn == m->mfn;
+            }
+            n++;
+            law(m->owner == d, "a record of a frame names another owner");
+            law(account_of_frame(mfn(m->mfn)) == &d->account, "a mapped frame is another's");
+            law(frame_uses(mfn(m->mfn), FRAME_MAPS) == records, "a frame's count of records");
+        }
+    }
+    law(n == d->p2m.owned_count, "the number of records of a domain's frames");
+}
+
+static void evtchn_laws(struct domain *d)
+{
+    for (uint32_t port = 1; port < MODEL_PORTS; port++) {
+        const struct evtchn *e = evtchn_find(d, port);
+        const struct evtchn *r =
+            e != NULL && e->state == EVTCHN_INTERDOMAIN ? evtchn_find(e->remote, e->remote_port)
+                                                        : NULL;
+
+        if (e != NULL && e->state == EVTCHN_INTERDOMAIN) {
+            law(r != NULL && r->state == EVTCHN_INTERDOMAIN && r->remote == d &&
+                    r->remote_port == port,
+                "a port is bound to one that is not bound to it");
+        }
+    }
+}
+
+static void look(const void *lock)
+{
+    looked++;
+    if (lock == &fief_root->pool.lock) {
+        pool_laws();
+    }
+    for (unsigned who = 0; who < MODEL_DOMAINS; who++) {
+        struct domain *d = world->domain[who];
+
+        if (!there(d) || d->rows < 3) {
+            continue; // its second stage has gone
+        }
+        if (lock == &d->p2m.lock) {
+            mapper_laws(d);
+            owner_laws(d);
+        } else if (lock == &d->evtchn.lock) {
+            evtchn_laws(d);
+        }
+    }
+}
+
+void laws_watch(struct world *w)
+{
+    world = w;
+    broken = NULL;
+    looked = 0;
+    total = fief_root->pool.free;
+    for (unsigned who = 0; who < MODEL_DOMAINS; who++) {
+        total += w->domain[who] != NULL ? w->domain[who]->account.total : 0;
+    }
+    sim_on_release = look;
+}
+
+const char *laws_end(uint64_t *checks)
+{
+    sim_on_release = NULL;
+    *checks += looked;
+    return broken;
+}

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// links: hv -Wl,--wrap=account_refund -Wl,--wrap=account_release
+// The model as oracle over random operations of dom0 and three guests: memory, blocks, views, lends
+// in all directions, ports, claims, ends that are begun and left, charges that fail, no memory at
+// all; one after the other, and side by side. FIEF_SOAK makes it so many times longer.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "tests/bed/oracle.h"
+
+#define LIST 400u
+
+// Bugs that are planted: the n-th call from now does nothing.
+static unsigned lose_refund, lose_release;
+
+void __real_account_refund(struct account *a, mfn_t m);
+void __wrap_account_refund(struct account *a, mfn_t m);
+void __real_account_release(struct account *a, uint64_t count);
+void __wrap_account_release(struct account *a, uint64_t count);
+
+static bool lost(unsigned *n)
+{
+    return *n != 0 && --*n == 0;
+}
+
+void __wrap_account_refund(struct account *a, mfn_t m)
+{
+    if (!lost(&lose_refund)) {
+        __real_account_refund(a, m);
+    }
+}
+
+void __wrap_account_release(struct account *a, uint64_t count)
+{
+    if (!lost(&lose_release)) {
+        __real_account_release(a, count);
+    }
+}
+
+static uint64_t seed;
+
+static uint32_t any(uint32_t n)
+{
+    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+    return (uint32_t)((seed >> 33) % n);
+}
+
+static uint8_t any_domain(void)
+{
+    return (uint8_t)any(4);
+}
+
+static uint8_t any_guest(void)
+{
+    return (uint8_t)(1 + any(3));
+}
+
+// Few pages, so that operations meet.
+static uint8_t any_memory(void)
+{
+    return (uint8_t)(any(2) ? 1 + any(3) : SPOT_BLOCK + any(3));
+}
+
+static uint8_t any_away(void)
+{
+    return (uint8_t)(SPOT_AWAY + any(6));
+}
+
+// How often each kind comes, one after the other, and side by side.
+static const uint8_t weights[OP_KINDS][2] = {
+    [OP_CREATE] = {5, 0},   [OP_LIMIT] = {1, 0},          [OP_POPULATE] = {16, 3},
+    [OP_POPULATE_BLOCK] = {4, 0}, [OP_DECREASE] = {10, 5}, [OP_DECREASE_BLOCK] = {1, 0},
+    [OP_VIEW] = {9, 4},     [OP_VIEW_GRANTS] = {1, 1},    [OP_UNVIEW] = {4, 2},
+    [OP_GRANT] = {12, 0},   [OP_LEND] = {20, 6},          [OP_UNLEND] = {5, 4},
+    [OP_SHARE] = {2, 1},    [OP_REMOVE] = {2, 1},         [OP_FIX] = {1, 0},
+    [OP_UNBOUND] = {4, 3},  [OP_BIND] = {6, 4},           [OP_CLOSE] = {4, 2},
+    [OP_CLAIM] = {2, 1},    [OP_DESTROY] = {1, 5},        [OP_BEGIN] = {1, 0},
+    [OP_REAP] = {3, 0},     [OP_HOG] = {1, 0},            [OP_RELIEVE] = {4, 0},
+    [OP_PAUSE] = {0, 2},    [OP_LIST] = {0, 2},           [OP_SET_CONTEXT] = {0, 1},
+    [OP_GET_CONTEXT] = {0, 2}, [OP_MAX_VCPUS] = {0, 1},   [OP_STATUS] = {0, 2},
+    [OP_COPY] = {0, 2},
+};
+
+enum how { ALONE, BESIDE };
+
+static uint8_t any_kind(enum how how)
+{
+    uint32_t total = 0, n;
+    uint8_t kind = 0;
+
+    for (unsigned i = 0; i < OP_KINDS; i++) {
+        total += weights[i][how];
+    }
+    for (n = any(total); n >= weights[kind][how]; kind++) {
+        n -= weights[kind][how];
+    }
+    return kind;
+}
+
+// A spot of such a type, most of the time, among those from first on.
+static void choose_spot(const struct model *m, struct op *o, unsigned type, bool away)
+{
+    for (unsigned tries = 0; tries < 6; tries++) {
+        o->spot = away ? any_away() : any_memory();
+        if (m->domain[o->who].spot[o->spot].type == type) {
+            return;
+        }
+    }
+}
+
+// An entry that grants something to somebody, and a place for it.
+static void choose_lend(const struct model *m, struct op *o)
+{
+    for (unsigned tries = 0; tries < 12; tries++) {
+        const struct model_grant *g;
+
+        o->other = any_domain();
+        o->what = (uint8_t)any(3);
+        g = &m->domain[o->other].grant[o->what];
+        if (m->domain[o->other].life == LIFE_LIVES && g->to < MODEL_DOMAINS &&
+            m->domain[o->other].spot[g->spot].type == SPOT_RAM) {
+            o->who = g->to;
+            o->flag = g->read_only || any(4) == 0;
+            break;
+        }
+    }
+    choose_spot(m, o, SPOT_EMPTY, true);
+}
+
+// What is mapped by others is let go more often than not.
+static void choose_decrease(const struct model *m, struct op *o)
+{
+    o->who = any_domain();
+    for (unsigned tries = 0; tries < 12; tries++) {
+        const struct model_spot *s;
+
+        choose_spot(m, o, SPOT_RAM, o->who == 0);
+        s = &m->domain[o->who].spot[o->spot];
+        if (s->type == SPOT_RAM && model_maps(m, s->frame) > 0) {
+            return;
+        }
+        o->who = any_domain();
+    }
+}
+
+static void choose_port(const struct model *m, struct op *o)
+{
+    o->who = any_domain();
+    o->what = (uint8_t)(1 + any(4));
+    for (unsigned tries = 0; o->kind == OP_BIND && tries < 12; tries++) {
+        const struct model_port *p = &m->domain[o->other].port[o->what];
+
+        if (p->kind == PORT_UNBOUND) {
+            o->who = p->remote;
+            return;
+        }
+        o->other = any_domain();
+        o->what = (uint8_t)(1 + any(4));
+    }
+}
+
+static void choose_view(const struct model *m, struct op *o)
+{
+    choose_spot(m, o, SPOT_RAM, false);
+    o->other = o->who;
+    o->what = o->spot;
+    o->who = 0;
+    choose_spot(m, o, SPOT_EMPTY, true);
+}
+
+static void choose_grant(const struct model *m, struct op *o)
+{
+    o->who = any_domain();
+    choose_spot(m, o, SPOT_RAM, false);
+    o->other = any(2) ? any_domain() : 0;
+}
+
+static struct op any_op(const struct model *m, enum how how)
+{
+    struct op o = {.kind = any_kind(how), .who = any_guest(), .spot = any_memory(),
+                   .other = any_domain(), .what = (uint8_t)any(3), .flag = any(3) == 0};
+
+    if (o.kind == OP_POPULATE) {
+        o.who = any(6) ? o.who : 0;
+        choose_spot(m, &o, SPOT_EMPTY, o.who == 0);
+    } else if (o.kind == OP_DECREASE) {
+        choose_decrease(m, &o);
+    } else if (o.kind == OP_VIEW || o.kind == OP_VIEW_GRANTS) {
+        choose_view(m, &o);
+    } else if (o.kind == OP_UNVIEW) {
+        o.who = 0;
+        choose_spot(m, &o, any(2) ? SPOT_VIEW : SPOT_SINK, true);
+    } else if (o.kind == OP_LEND) {
+        choose_lend(m, &o);
+    } else if (o.kind == OP_UNLEND) {
+        o.who = any_domain();
+        choose_spot(m, &o, SPOT_LEND, true);
+    } else if (o.kind == OP_GRANT) {
+        choose_grant(m, &o);
+    } else if (o.kind == OP_UNBOUND || o.kind == OP_BIND || o.kind == OP_CLOSE ||
+               o.kind == OP_STATUS) {
+        choose_port(m, &o);
+    } else if (o.kind == OP_SHARE || o.kind == OP_REMOVE) {
+        choose_spot(m, &o, SPOT_RAM, any(2));
+    } else if (o.kind == OP_LIMIT) {
+        o.what = (uint8_t)(any(2) ? 255 : any(60)); // times 16 pages
+    } else if (o.kind == OP_CLAIM) {
+        o.what = (uint8_t)any(40);
+    }
+    return o;
+}
+
+static bool wants_guests(const struct model *m, struct op *next)
+{
+    for (unsigned who = 1; who < MODEL_DOMAINS; who++) {
+        if (m->domain[who].life == LIFE_NONE && any(4) == 0) {
+            *next = (struct op){.kind = OP_CREATE, .who = (uint8_t)who, .what = (uint8_t)any(2)};
+            return true;
+        }
+    }
+    return false;
+}
+
+static unsigned choose_alone(const struct model *m, struct op *next)
+{
+    if (!wants_guests(m, next)) {
+        *next = any_op(m, ALONE);
+        next->fails = (uint8_t)(any(6) == 0 ? 1 + any(6) : 0);
+    }
+    return 1;
+}
+
+// As above, with groups of two to four side by side.
+static unsigned choose_beside(const struct model *m, struct op *next)
+{
+    uint8_t group = (uint8_t)(1 + any(255));
+    unsigned count = 2 + any(GROUP_MAX - 1);
+
+    if (any(4) != 0) {
+        return choose_alone(m, next);
+    }
+    for (unsigned k = 0; k < count; k++) {
+        next[k] = any_op(m, BESIDE);
+        next[k].group = group;
+    }
+    return count;
+}
+
+static unsigned times(unsigned n)
+{
+    const char *soak = getenv("FIEF_SOAK");
+
+    return soak != NULL ? n * (unsigned)strtoul(soak, NULL, 0) : n;
+}
+
+static void test_one_after_the_other(void **state)
+{
+    (void)state;
+    oracle_boot();
+    for (uint64_t from = 1; from <= times(4); from++) {
+        seed = from;
+        assert_true(oracle_check(choose_alone, LIST, "one after the other"));
+    }
+    print_message("%llu comparisons of the whole, %llu adoptions\n",
+                  (unsigned long long)oracle_comparisons(), (unsigned long long)oracle_adoptions());
+    assert_true(oracle_adoptions() > 15);
+}
+
+static void test_side_by_side(void **state)
+{
+    uint64_t adoptions = oracle_adoptions();
+
+    (void)state;
+    oracle_boot();
+    for (uint64_t from = 1; from <= times(4); from++) {
+        seed = from;
+        assert_true(oracle_check(choose_beside, LIST, "side by side"));
+    }
+    print_message("%llu looks at the release of a lock, %llu adoptions\n",
+                  (unsigned long long)oracle_lock_checks(),
+                  (unsigned long long)(oracle_adoptions() - adoptions));
+}
+
+// The oracle finds what is planted, and shortens the list to what it takes.
+static void find_planted(unsigned *lose, unsigned at_most)
+{
+    static struct op list[ORACLE_LIST];
+    const struct op *played;
+    unsigned n = 0, at = 0;
+
+    oracle_boot();
+    *lose = 3;
+    for (uint64_t from = 1; from <= 20 && at == n; from++) {
+        seed = from;
+        at = oracle_try_chosen(choose_alone, LIST / 4, &played, &n);
+    }
+    assert_true(at < n);
+    memcpy(list, played, sizeof(list));
+    n = oracle_shrink(list, at + 1);
+    print_message("a planted bug is shown by %u operations\n", n);
+    assert_true(n <= at_most);
+    assert_true(oracle_try(list, n, ORACLE_QUIET) < n);
+    *lose = 0;
+    assert_int_equal(oracle_try(list, n, ORACLE_QUIET), n);
+}
+
+static void test_finds_a_lost_refund(void **state)
+{
+    (void)state;
+    find_planted(&lose_refund, 12);
+}
+
+static void test_finds_a_lost_promise(void **state)
+{
+    (void)state;
+    find_planted(&lose_release, 30);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_after_the_other),
+        cmocka_unit_test(test_side_by_side),
+        cmocka_unit_test(test_finds_a_lost_refund),
+        cmocka_unit_test(test_finds_a_lost_promise),
+    };
+
+    if (argc > 1) { // one seed, to look closer
+        oracle_boot();
+        seed = strtoull(argv[1], NULL, 0);
+        return oracle_check(argc > 2 ? choose_beside : choose_alone, LIST, argv[0]) ? 0 : 1;
+    }
+    return cmocka_run_group_tests_name("oracle", tests, NULL, NULL);
+}
