@@ -137,6 +137,30 @@ static void key_ports(void)
     each_domain(ports_show);
 }
 
+// Of each granter the entries that somebody maps now.
+static void grants_show(struct domain *d)
+{
+    if (!domain_alive(d)) {
+        console_print("Domain %u is dying\n", d->domid);
+        return;
+    }
+    console_print("Grant table of domain %u: %u of %u frames\n", d->domid, d->gnttab.frames,
+                  d->gnttab.max_frames);
+    for (uint32_t ref = 0; ref < d->gnttab.frames * GNTTAB_REFS_PER_FRAME; ref++) {
+        struct gnttab_use use = gnttab_use_now(d, ref);
+
+        if (use.readers != 0 || use.writers != 0) {
+            console_print("    %u: mapped %u times for reading, %u for writing\n", ref,
+                          use.readers, use.writers);
+        }
+    }
+}
+
+static void key_grants(void)
+{
+    each_domain(grants_show);
+}
+
 static void audit_report(const char *text)
 {
     console_print("%s\n", text);
@@ -264,6 +288,7 @@ static const struct {
     {'R', "reboot the machine", key_reboot},
     {'d', "registers of all vcpus", key_registers},
     {'e', "event channels", key_ports},
+    {'g', "grant tables", key_grants},
     {'h', "this list", key_help},
     {'m', "memory: free frames and all accounts", key_memory},
     {'q', "domains and their vcpus", key_domains},

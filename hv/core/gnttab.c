@@ -91,6 +91,11 @@ static struct gnttab_use *use_of(struct domain *d, uint32_t ref)
     return &uses[ref % (2 * GNTTAB_REFS_PER_FRAME)];
 }
 
+struct gnttab_use gnttab_use_now(struct domain *d, uint32_t ref)
+{
+    return *use_of(d, ref);
+}
+
 // Marks the entry as in use for reading, or writing too, if it grants that to the domain that the
 // granter knows by number. The gnttab lock is held. Returns GNTST_*.
 static int entry_acquire(struct domain *granter, uint32_t ref, uint16_t number,

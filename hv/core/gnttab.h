@@ -35,6 +35,9 @@ static inline uint32_t gnttab_cost(uint32_t frames)
     return frames + (frames + 1) / 2;
 }
 
+// How often the entry is mapped, to be shown; ref below frames * GNTTAB_REFS_PER_FRAME.
+struct gnttab_use gnttab_use_now(struct domain *d, uint32_t ref);
+
 int gnttab_init(struct domain *d, uint32_t max_frames) MUST_CHECK;
 // Makes at least count frames. -E_NOMEM, -E_INVAL beyond max_frames.
 int gnttab_grow(struct domain *d, uint32_t count) MUST_CHECK;
