@@ -27,9 +27,9 @@ include bench/bench.mk
 .PHONY: all check clean help
 all: $(FIEF)
 
-check: layers abi
+check: layers abi readme-check
 
-.PHONY: layers abi
+.PHONY: layers abi readme readme-check
 layers: | $(BUILD)/include/xen $(LIBFDT_A)
 	@tools/layers.py --cc "$(CROSS_COMPILE)gcc" --cflags "$(HV_CPPFLAGS)" \
 	    --host-cflags "-Ihv/arch/sim -isystem $(BUILD)/include"
@@ -37,6 +37,13 @@ layers: | $(BUILD)/include/xen $(LIBFDT_A)
 # docs/abi.md says what the hypercall table says; without --check the script writes it.
 abi:
 	@tools/abi.py --check
+
+# README.md says what works, out of the results of the last system tests.
+readme:
+	@tools/readme.py
+
+readme-check:
+	@tools/readme.py --check
 
 clean:
 	@rm -rf $(BUILD)
@@ -51,6 +58,8 @@ help:
 	@echo "make test    check, lint, bench-check, then the system tests in QEMU (some 20 minutes)"
 	@echo "make bench   measure Fief and Debian's Xen side by side: a table, and $(BUILD)/bench/report.html"
 	@echo "make bench-check  compare instruction counts with the committed ones (part of make test)"
+	@echo "make soak    system tests of large machines and many guests (an hour, and 18 GiB of RAM)"
+	@echo "make readme  write the README's table of what works from the results of the tests"
 	@echo "make clean   remove $(BUILD)/"
 	@echo
 	@echo "HYPERVISOR=PATH  for run and test: another image, such as Debian's Xen for comparison"

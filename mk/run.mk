@@ -4,7 +4,7 @@
 HYPERVISOR ?= $(FIEF)
 TESTS ?=
 
-.PHONY: images run test system-test
+.PHONY: images run test system-test soak
 images:
 	@tools/images.sh
 
@@ -20,3 +20,6 @@ test: $(HYPERVISOR)
 
 system-test: $(HYPERVISOR) dom0-test
 	@tests/system/run.py --hypervisor $(HYPERVISOR) $(TESTS)
+
+soak: $(HYPERVISOR) dom0-test
+	@tests/system/run.py --hypervisor $(HYPERVISOR) --soak $(TESTS)

@@ -9,7 +9,7 @@ SETUP_GOALS := $(if $(MAKECMDGOALS),$(MAKECMDGOALS),all)
 SETUP_GROUPS := $(if $(filter-out help clean,$(SETUP_GOALS)),build) \
                 $(if $(filter check test,$(SETUP_GOALS)),check) \
                 $(if $(filter lint test,$(SETUP_GOALS)),lint) \
-                $(if $(filter run test system-test bench bench-check images dom0 tools,$(SETUP_GOALS)),run)
+                $(if $(filter run test system-test soak bench bench-check images dom0 tools,$(SETUP_GOALS)),run)
 SETUP_GROUPS := $(strip $(SETUP_GROUPS))
 
 ifneq ($(SETUP_GROUPS),)

@@ -3,55 +3,60 @@
 
 Each row names the system test that shows it; a test that does not exist ends the run.
 """
-import os
-import re
 import sys
+
+import systemtests
 
 ALIKE = 'as on Xen'
 
 # command, what it does here, the test that shows it ('' where there is nothing to show)
 COMMANDS = [
-    ('create, destroy, pause, unpause, console, shutdown, reboot', ALIKE, 'xl.create_boot_console'),
+    ('create, destroy, pause, unpause', ALIKE, 'xl.create_boot_console'),
+    ('console, -t pv, -n', ALIKE, 'commands.console_by_type_and_number'),
+    ('shutdown, reboot', ALIKE, 'xl.reboot'),
     ('create: guests of 8 MiB and more, of 1 to 128 vcpus', ALIKE, 'tools.guests_of_many_sizes'),
     ('on_poweroff, on_reboot, on_crash, on_watchdog', ALIKE, 'tools.ends_are_told_apart'),
-    ('dump-core, coredump-destroy', ALIKE, 'tools.crash_leaves_a_core'),
-    ('list, list -l, -v', ALIKE, 'xl.list_dom0'),
+    ('coredump-destroy', ALIKE, 'tools.crash_leaves_a_core'),
+    ('dump-core', 'as on Xen: libxc writes of the memory what lies from 2 GiB on',
+     'commands.core_of_a_guest'),
+    ('list, -l, -v, -n, -c, -Z; vm-list', ALIKE, 'commands.what_they_say'),
     ('domid, domname, rename', ALIKE, 'xl.names_and_numbers'),
+    ('config-update', ALIKE, 'commands.what_they_say'),
     ('vcpu-list', ALIKE, 'xl.vcpu_list'),
     ('vcpu-pin', ALIKE, 'tools.pins'),
     ('vcpu-set, mem-set, mem-max, sysrq', ALIKE, 'tools.vcpus_and_memory_of_a_running_guest'),
     ('sched-credit2 (-w, -c, -s)', 'as on Xen; no rate limit unless one is set',
      'tools.cap_and_rate_limit'),
-    ('cpupool-list', ALIKE, 'xl.other_readers'),
-    ('cpupool-numa-split, cpupool-migrate to the one pool', ALIKE, ''),
+    ('sched-credit, sched-rtds', 'refused, as on Xen: the scheduler is credit2',
+     'commands.what_they_say'),
+    ('cpupool-list, -rename, -migrate to the one pool', ALIKE, 'commands.what_they_say'),
+    ('cpupool-numa-split', ALIKE, 'commands.pools_split_by_node'),
     ('cpupool-create, -destroy, -cpu-add, -cpu-remove', 'refused: a fief has one pool',
      'tools.refusals'),
-    ('block-attach, block-detach, network-attach, network-detach', ALIKE,
+    ('block-attach, -list, -detach, network-attach, -list, -detach', ALIKE,
      'tools.attach_and_detach'),
+    ('disk= on a file or a block device, vif= on a bridge', ALIKE,
+     'disks.block_device_under_load'),
+    ('channel=, channel-list', 'as on Xen: a channel needs a device model, Debian\'s is QEMU',
+     'commands.channels_need_a_device_model'),
     ('info, info -n', 'as on Xen; PCI topology is not offered, there as here', 'xl.info'),
-    ('uptime, top', ALIKE, 'xl.other_readers'),
-    ('claims', ALIKE, ''),
+    ('uptime, top', ALIKE, 'commands.what_they_say'),
+    ('claims', ALIKE, 'commands.what_they_say'),
     ('debug-keys, dmesg', 'its own keys; h lists them', 'xl.dmesg'),
     ('set-parameters, xenhypfs', 'loglvl, guest_loglvl, gnttab_max_frames, '
      'gnttab_max_maptrack_frames', 'tools.parameters'),
-    ('trigger, getenforce, loadpolicy', 'refused, as on Xen', ''),
+    ('trigger, button-press', 'refused with -ENOSYS, as on Xen', 'commands.what_they_say'),
+    ('getenforce, setenforce, loadpolicy', 'refused, as on Xen', 'commands.what_they_say'),
     ('save, migrate, remus, numainfo, psr', 'not in the arm64 xl', ''),
     ('test-resource, test-paging-mempool', 'pass', 'tools.conformance'),
     ('xenwatchdogd', ALIKE, 'tools.watchdog_bites'),
     ('xenctx', ALIKE, 'tools.vcpus_and_memory_of_a_running_guest'),
     ('xen-diag', ALIKE, 'tools.parameters'),
-    ('xenperf, xenlockprof, xen-livepatch, xencov', 'refused; Debian\'s Xen has none of it either',
-     ''),
-    ('xentrace', 'refused: no trace buffers', ''),
-    ('vuart="sbsa_uart"', 'refused: no emulated UART', ''),
+    ('xenperf, xenlockprof, xen-livepatch, xenpm, xencov',
+     'refused; Debian\'s Xen has none of it either', 'commands.companions_that_are_refused'),
+    ('xentrace', 'refused: no trace buffers', 'commands.companions_that_are_refused'),
+    ('vuart="sbsa_uart"', 'refused: no emulated UART', 'commands.companions_that_are_refused'),
 ]
-
-
-def exists(root, test):
-    module, name = test.split('.')
-    path = os.path.join(root, 'tests/system', module + '.py')
-    with open(path, encoding='utf-8') as file:
-        return re.search(rf'^@test\([^\n]*\)\ndef {name}\(', file.read(), re.M) is not None
 
 
 def text(root):
@@ -59,8 +64,9 @@ def text(root):
     lines = ['\n## What xl and its companions do\n',
              'Debian\'s xl 4.17, unmodified, in dom0. Tests are those of `tests/system/`.\n',
              '| command | here | test |', '| --- | --- | --- |']
+    tests = systemtests.names(root)
     for command, here, test in COMMANDS:
-        if test and not exists(root, test):
+        if test and test not in tests:
             sys.exit(f'tools/abi_xl.py: {command} names the test {test}, which does not exist; '
                      'name the one that shows it')
         lines.append(f'| {command} | {here} | {test or "-"} |')

@@ -87,11 +87,11 @@ def gic_of_version_2(bed):
     says(bed, r'no GICv3', machine='virt,gic-version=2,virtualization=on')
 
 
-def damaged_tree(bed, name, damage):
+def damaged_tree(bed, name, damage, **changes):
     """The machine's own device tree, modules included, with its source text changed."""
     tree = os.path.join(bed.folder, name + '.dtb')
-    spec = qemu.Spec(memory=512, smp=1, options=SMALL,
-                     machine=f'virt,gic-version=3,virtualization=on,dumpdtb={tree}')
+    fields = {'memory': 512, 'smp': 1, 'options': SMALL, **changes}
+    spec = qemu.Spec(machine=f'virt,gic-version=3,virtualization=on,dumpdtb={tree}', **fields)
     subprocess.run(qemu.command(bed.hypervisor, spec), check=True, stdin=subprocess.DEVNULL,
                    capture_output=True, timeout=60)
     run = ['dtc', '-q', '-I', 'dtb', '-O', 'dts', tree]

@@ -22,13 +22,15 @@ class Test:
     run: object
     machine: object
     xen: object
+    soak: bool
 
 
-def test(machine=None, xen=True):
-    """Registers a test. xen: True, or the reason why Xen's image skips it."""
+def test(machine=None, xen=True, soak=False):
+    """Registers a test. xen: True, or the reason why Xen's image skips it. soak: too large or too
+    long for `make test`; `make soak` runs it."""
     def register(function):
         module = function.__module__
-        TESTS.append(Test(f'{module}.{function.__name__}', function, machine, xen))
+        TESTS.append(Test(f'{module}.{function.__name__}', function, machine, xen, soak))
         return function
     return register
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs the system tests in QEMU (`make test`).
+"""Runs the system tests in QEMU (`make test`, `make soak`).
 
-  run.py [--hypervisor IMAGE] [--jobs N] [--list] [NAME...]    NAME: part of a test's name
+  run.py [--hypervisor IMAGE] [--jobs N] [--soak] [--list] [NAME...]    NAME: part of a test's name
 
 One line a test as it ends, `ok`, `FAIL` with the reason, or `skip` with the reason; the console
-of each is in build/tests/. Then the table of figures and the count.
+of each is in build/tests/, and what became of each in build/tests/results.json (results.py). Then
+the table of figures and the count.
 """
 import argparse
 import importlib
@@ -24,30 +25,40 @@ sys.dont_write_bytecode = True
 
 import bed as testbed  # noqa: E402
 import figures  # noqa: E402
+import results  # noqa: E402
 from machine import TEST_INITRD, Failure, Timeout  # noqa: E402
 
-MODULES = ('boot', 'terminal', 'xl', 'memory', 'devices', 'bill', 'badinput', 'tools', 'attacks')
+MODULES = ('boot', 'terminal', 'xl', 'commands', 'memory', 'devices', 'disks', 'bill',
+           'badinput', 'tools', 'sizes', 'attacks')
 
 
 class Report:
-    def __init__(self):
+    def __init__(self, options):
         self.lock = threading.Lock()
         self.passed = self.failed = self.skipped = 0
+        self.options = options
 
     def line(self, text):
         with self.lock:
             print(text, flush=True)
 
+    def keep(self, name, became):
+        with self.lock:
+            results.add(self.options.folder, self.options.hypervisor, {name: became})
+
     def ok(self, name, seconds):
         self.passed += 1
+        self.keep(name, 'ok')
         self.line(f'ok   {name} ({seconds:.0f} s)')
 
     def fail(self, name, seconds, reason):
         self.failed += 1
+        self.keep(name, 'fail')
         self.line(f'FAIL {name} ({seconds:.0f} s): {reason}')
 
     def skip(self, name, reason):
         self.skipped += 1
+        self.keep(name, 'skip')
         self.line(f'skip {name}: {reason}')
 
     def total(self):
@@ -121,21 +132,24 @@ def relative(path):
     return os.path.relpath(path, ROOT)
 
 
-def select(names):
+def select(names, soak):
+    """The tests that a run without names would make, or those whose names hold one of these."""
     for module in MODULES:
         importlib.import_module(module)
-    tests = testbed.TESTS
-    return [t for t in tests if not names or any(n in t.name for n in names)]
+    if names:
+        return [t for t in testbed.TESTS if any(n in t.name for n in names)]
+    return [t for t in testbed.TESTS if t.soak == soak]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--hypervisor', default=os.path.join(ROOT, 'build/arm64/fief'))
     parser.add_argument('--jobs', type=int, default=2, help='machines at a time')
+    parser.add_argument('--soak', action='store_true', help='the large and long ones instead')
     parser.add_argument('--list', action='store_true', help='only name the tests')
     parser.add_argument('names', nargs='*')
     options = parser.parse_args()
-    tests = select(options.names)
+    tests = select(options.names, options.soak)
     if options.list:
         print('\n'.join(t.name for t in tests))
         return 0
@@ -149,14 +163,14 @@ def main():
     with open(options.hypervisor, 'rb') as file:
         options.is_xen = b'Xen version %d.%d%s (' in file.read()
 
-    report, seen = Report(), {}
+    report, seen = Report(options), {}
     begin = time.monotonic()
     print(f'system tests of {options.hypervisor}: {len(tests)}', flush=True)
     with ThreadPoolExecutor(options.jobs) as pool:
         done = [pool.submit(run_group, g, options, report, seen) for g in groups(tests)]
     for one in done:
         one.result()
-    if not options.names:
+    if not options.names and not options.soak:
         figures.show(ROOT, options.hypervisor, seen)
     print(f'system tests took {time.monotonic() - begin:.0f} s')
     print(report.total())

@@ -8,8 +8,9 @@ from beds import PLAIN, ROOMY
 
 def rows(machine):
     """xl list: name -> its other columns (ID, Mem, VCPUs, State, Time)."""
-    lines = machine.ok('xl list').strip().split('\n')[1:]
-    return {line.split()[0]: line.split()[1:] for line in lines}
+    lines = machine.ok('xl list').strip().split('\n')
+    lines = [line for line in lines if not line.startswith('(')]    # said by the hypervisor
+    return {line.split()[0]: line.split()[1:] for line in lines[1:]}
 
 
 def create(machine, name, options=''):

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Machines and guests of extreme sizes. What takes gigabytes or many minutes is for `make soak`."""
+import gzip
+import os
+import re
+import struct
+
+import qemu
+from bed import Bed, check, test
+from badinput import damaged_tree
+from beds import ROOMY, boots
+from boot import boot_and_look
+from xl import create_and_boot, rows
+
+GIB = 1 << 30
+
+
+def cpio_without(data, skipped):
+    """Archives of an initramfs without that file. In the header at 54 the size, at 94 that of the
+    name (cpio's format newc); zeros may follow an archive's end."""
+    parts, at = [], 0
+    while at < len(data):
+        size, length = int(data[at + 54:at + 62], 16), int(data[at + 94:at + 102], 16)
+        name = data[at + 110:at + 109 + length]
+        end = (((at + 110 + length + 3) & ~3) + size + 3) & ~3
+        if name != skipped:
+            parts.append(data[at:end])
+        at = end
+        while name == b'TRAILER!!!' and data[at:at + 1] == b'\0':
+            at += 1
+    return b''.join(parts)
+
+
+@test(xen='Xen finds no room for dom0 beside the modules')
+def machine_of_256_mib(bed):
+    """dom0 without the guests' kernel in its initramfs, and one small guest."""
+    with open(qemu.INITRD, 'rb') as file:
+        small = gzip.compress(cpio_without(file.read(), b'domu/Image'), 1)
+    path = os.path.join(bed.folder, 'small-dom0.cpio.gz')
+    with open(path, 'wb') as file:
+        file.write(small)
+    machine = bed.start(qemu.Spec(smp=1, memory=256, initrd=path,
+                                  options='dom0_mem=200M dom0_max_vcpus=1 loglvl=all'))
+    machine.boot()
+    check('XEN-STARTED rc=0' in machine.ok('start-xen'), 'the daemons do not start')
+    machine.ok('xl create -p -q /domu/small.cfg memory=8 && xl destroy small')
+    machine.send('poweroff\n')
+    machine.wait_end(60)
+
+
+def huge(memory, smp=2, dom0=1024):
+    """A machine whose RAM the host gives as it is touched. Memory in MiB."""
+    words = f'memory-backend-ram,id=ram,size={memory}M,reserve=off'
+    return qemu.Spec(cpu='max', smp=smp, memory=memory, extra=('-object', words),
+                     machine='virt,gic-version=3,virtualization=on,memory-backend=ram',
+                     options=f'dom0_mem={dom0}M dom0_max_vcpus={smp} loglvl=all')
+
+
+@test()
+def machine_of_64_gib(bed):
+    own = Bed(bed.hypervisor, bed.is_xen, bed.folder, bed.log)
+    try:
+        own.boot_shared(huge(65536))
+        total = int(re.search(r'total_memory\s*:\s*(\d+)', own.machine.ok('xl info')).group(1))
+        check(total > 65536 - 512, f'xl info says {total} MiB of 65536')
+        create_and_boot(own.machine, 'guest')
+        own.machine.leave()
+        own.machine.ok('xl destroy guest')
+        own.settle()
+    finally:
+        own.close_shared()
+
+
+def two_banks(source):
+    """Of RAM from 1 to 9 GiB, what lies from 2 to 5 GiB and from 7 GiB on is not there."""
+    return re.sub(r'(memory@40000000 \{[^}]*reg = )<[^>]*>',
+                  r'\1<0x00 0x40000000 0x00 0x40000000 0x01 0x40000000 0x00 0x80000000>', source)
+
+
+@test(xen='a start by another device tree is ours')
+def bank_above_4_gib(bed):
+    """RAM with a hole: a guest that fits only into what lies above it."""
+    options = 'dom0_mem=512M dom0_max_vcpus=2 loglvl=all'
+    tree = damaged_tree(bed, 'two-banks', two_banks, memory=8192, smp=2, options=options)
+    # An Image that enters the hypervisor, which lies elsewhere, with that tree instead of QEMU's.
+    place, fdt = 0x42000000, 0x47000000
+    code = (0xd2a00000 | fdt >> 16 << 5, 0xd2a00004 | place >> 16 << 5, 0xd61f0080)
+    header = struct.pack('<IIQQQQQQ4sI', 0x14000010, 0, 0, 0x1000, 10, 0, 0, 0, b'ARM\x64', 0)
+    stub = os.path.join(bed.folder, 'other-tree.bin')
+    with open(stub, 'wb') as file:
+        file.write(header + struct.pack('<3I', *code))
+    spec = qemu.Spec(memory=8192, smp=2, options=options,
+                     extra=tuple(word for path, at in ((tree, fdt), (bed.hypervisor, place))
+                                 for word in ('-device', f'loader,file={path},addr={at:#x},'
+                                              'force-raw=on')))
+    own = Bed(stub, False, bed.folder, bed.log)
+    try:
+        own.boot_shared(spec)
+        total = int(re.search(r'total_memory\s*:\s*(\d+)', own.machine.ok('xl info')).group(1))
+        check(3000 < total <= 3072, f'xl info says {total} MiB of 3072')
+        own.machine.ok('xl create -pq /domu/small.cfg memory=1600', timeout=180)
+        create_and_boot(own.machine, 'guest')
+        own.machine.leave()
+        own.machine.ok('xl destroy small && xl destroy guest')
+        own.settle()
+    finally:
+        own.close_shared()
+
+
+@test(soak=True)
+def machines_of_other_numbers_of_cpus(bed):
+    for smp in (3, 5, 6, 7):
+        boot_and_look(bed, 'cortex-a72', smp, 2048, 1024)
+        bed.close_started()
+
+
+@test(machine=ROOMY, soak=True)
+def two_hundred_guests(bed):
+    """Alive at once, some of them running."""
+    machine = bed.machine
+    for first in range(0, 200, 20):
+        machine.ok(f'for i in $(seq {first} {first + 19}); do xl create -pq /domu/small.cfg '
+                   f'name=\\"s$i\\" memory=8 || break; done; [ $i = {first + 19} ]', timeout=600)
+    check(len(rows(machine)) == 201, f'xl list shows {len(rows(machine))} domains')
+    machine.ok('for i in $(seq 0 50 199); do xl unpause s$i; done; sleep 1')
+    for first in range(0, 200, 20):
+        machine.ok(f'for i in $(seq {first} {first + 19}); do xl destroy s$i; done', timeout=600)
+
+
+@test(machine=boots('max', 8, 4096, 1024), soak=True)
+def linux_with_128_vcpus(bed):
+    machine = bed.machine
+    machine.ok('xl create -q /domu/guest.cfg memory=512 vcpus=128', timeout=300)
+    machine.console('guest')
+    machine.guest_prompt(1800)
+    check(machine.guest_run('nproc', 300).strip() == '128', 'the guest lacks vcpus')
+    machine.leave()
+    machine.ok('xl destroy guest', timeout=300)
+
+
+@test(soak=True)
+def guest_of_16_gib(bed):
+    """Every page of it is cleared, so the host must have that much."""
+    with open('/proc/meminfo', encoding='ascii') as file:
+        free = int(re.search(r'MemAvailable:\s+(\d+)', file.read()).group(1)) << 10
+    check(free > 18 * GIB, f'the host has {free // GIB} GiB of the 18 that this test touches')
+    own = Bed(bed.hypervisor, bed.is_xen, bed.folder, bed.log)
+    try:
+        own.boot_shared(huge(24576))
+        own.machine.ok('xl create -q /domu/guest.cfg memory=16384', timeout=900)
+        own.machine.console('guest')
+        own.machine.guest_prompt(600)
+        total = int(own.machine.guest_run("awk '/MemTotal/{print $2}' /proc/meminfo"))
+        check(total > 15 << 20, f'the guest sees {total} KiB of 16 GiB')
+        own.machine.leave()
+        own.machine.ok('xl destroy guest', timeout=300)
+        own.settle()
+    finally:
+        own.close_shared()
