@@ -80,11 +80,13 @@ REMARKS = {
                         'of its own',
     'memory_op.claim_pages': 'promises the frames that the domain lacks; charges of RAM use them up',
     'sysctl.physinfo': 'free pages: what can be charged, in the budget of the fief',
+    'sysctl.readconsole': "the machine's log for the holder of the power; to any other manager it is empty",
     'sysctl.sched_id': 'credit2: its weight means the same here',
     'sysctl.getdomaininfolist': '1024 domains at most a call',
     'sysctl.debug_keys': '32 keys at most a call',
     'sysctl.cpupool_op': 'INFO of pool 0, FREEINFO, MOVEDOMAIN to pool 0; one pool, other operations -EOPNOTSUPP',
-    'sysctl.scheduler_op': 'the rate limit, 100 to 500000 us; 0, the default, is none',
+    'sysctl.scheduler_op': 'the rate limit, 100 to 500000 us; 0, the default, is none; only the holder of the power '
+                           'sets it',
     'domctl.createdomain': 'flags hvm and hap exactly; GICv3; grant tables version 1; at most 128 vcpus; no IOMMU, '
                            'vPMU, TEE, vmtrace. Vcpus are paid for here',
     'domctl.destroydomain': 'when it is done nothing is left, whoever still maps pages of the domain',

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// links: hv A manager that holds nothing of the machine: what it is told, what it may do in its own
+// fief, and what it is refused or sees nothing of.
+#include "core_bed.h"
+
+#include "core/console.h"
+#include "core/fief_life.h"
+#include "core/wallclock.h"
+#include "tests/bed/tools.h"
+
+#define ARGUMENT ((TOOLS_GUEST_RAM + 1) << PAGE_SHIFT)
+#define BUFFER ((TOOLS_GUEST_RAM + 2) << PAGE_SHIFT)
+#define GUEST_PAGES 16u
+#define YEAR_2023 1700000000ull
+
+#define PLATFORM_OP 7u
+#define XEN_VERSION 17u
+#define SCHED_OP 29u
+#define SYSCTL 35u
+
+static struct domain *tenant;
+static struct fief *fief;
+
+static int setup(void **state)
+{
+    const struct fief_config config = {
+        .name = "tenant", .frames = 1024, .limit = {10, 20, 500, 60}, .rights = FIEF_MAY_ALL};
+    long domid;
+
+    (void)state;
+    boot(2);
+    domid = tools_create(1);
+    assert_true(domid > 0);
+    tenant = fief_find(fief_root, (uint32_t)domid);
+    assert_int_equal(tools_max_mem(tenant->domid, 1024), 0);
+    assert_int_equal(tools_populate(tenant->domid, TOOLS_GUEST_RAM, GUEST_PAGES, 0), GUEST_PAGES);
+    assert_int_equal(fief_create(fief_root, tenant, &config, &fief), 0);
+    while (fief_move(fief)) {
+    }
+    return 0;
+}
+
+static void end(void)
+{
+    assert_int_equal(tools_destroy(tenant->domid), 0);
+    while (fief_reap(fief_root)) {
+    }
+    check_all_back("a tenant");
+}
+
+static void *argument(void)
+{
+    return bed_memory(tenant, ARGUMENT);
+}
+
+static long sysctl(uint32_t command)
+{
+    struct xen_sysctl *op = argument();
+
+    op->cmd = command;
+    op->interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+    return bed_call_as(tenant->vcpu[0], SYSCTL, ARGUMENT, 0, 0);
+}
+
+static void is_an_initial_domain(void **state)
+{
+    struct xen_feature_info *info = argument();
+    uint32_t has;
+
+    (void)state;
+    *info = (struct xen_feature_info){0};
+    assert_int_equal(bed_call_as(tenant->vcpu[0], XEN_VERSION, XENVER_get_features, ARGUMENT, 0),
+                     0);
+    has = info->submap;
+    assert_true(has & (1u << XENFEAT_dom0));
+    assert_true(has & (1u << XENFEAT_not_direct_mapped));
+    assert_false(has & (1u << XENFEAT_direct_mapped));
+    end();
+}
+
+static void the_log_is_the_machines(void **state)
+{
+    struct xen_sysctl *op = argument();
+    char *text = bed_memory(tenant, BUFFER);
+    char line[64];
+    uint32_t index = 0;
+
+    (void)state;
+    printk(LOG_INFO, "what dom0 alone may read\n");
+    memset(op, 0, sizeof(*op));
+    memset(text, 'x', 16);
+    op->u.readconsole.clear = 1;
+    op->u.readconsole.count = PAGE_SIZE;
+    op->u.readconsole.buffer.q = BUFFER;
+    assert_int_equal(sysctl(XEN_SYSCTL_readconsole), 0);
+    assert_int_equal(op->u.readconsole.count, 0);
+    assert_memory_equal(text, "xxxx", 4);
+    assert_true(console_read_ring(line, sizeof(line), &index) > 0); // nor has it cleared anything
+    assert_int_equal(bed_call_as(tenant->vcpu[0], XEN_VERSION, XENVER_commandline, BUFFER, 0), 0);
+    assert_string_equal(text, "<denied>");
+    end();
+}
+
+static void the_machine_is_not_its_own(void **state)
+{
+    struct xen_sysctl *op = argument();
+
+    (void)state;
+    memset(op, 0, sizeof(*op));
+    op->u.debug_keys.nr_keys = 0;
+    assert_int_equal(sysctl(XEN_SYSCTL_debug_keys), -E_PERM);
+    op->u.scheduler_op.sched_id = XEN_SCHEDULER_CREDIT2;
+    op->u.scheduler_op.cmd = XEN_SYSCTL_SCHEDOP_getinfo;
+    assert_int_equal(sysctl(XEN_SYSCTL_scheduler_op), 0);
+    op->u.scheduler_op.cmd = XEN_SYSCTL_SCHEDOP_putinfo;
+    op->u.scheduler_op.u.sched_credit2.ratelimit_us = 1000;
+    assert_int_equal(sysctl(XEN_SYSCTL_scheduler_op), -E_PERM);
+    assert_int_equal(sched_rate_limit(), 0);
+    end();
+}
+
+static void its_clock_is_its_fiefs(void **state)
+{
+    struct xen_platform_op *op = argument();
+    int64_t root_clock;
+
+    (void)state;
+    assert_int_equal(wallclock_set(fief_root, YEAR_2023, 0, 0), 0);
+    root_clock = fief_root->wall_seconds;
+    memset(op, 0, sizeof(*op));
+    op->cmd = XENPF_settime64;
+    op->interface_version = XENPF_INTERFACE_VERSION;
+    op->u.settime64.secs = 2 * YEAR_2023;
+    assert_int_equal(bed_call_as(tenant->vcpu[0], PLATFORM_OP, ARGUMENT, 0, 0), 0);
+    assert_int_equal(fief->wall_seconds, 2 * YEAR_2023);
+    assert_int_equal(fief_root->wall_seconds, root_clock);
+    // What it sees itself is the time of those above.
+    assert_true(wallclock_now(tenant) < YEAR_2023 + 100);
+    end();
+}
+
+// Its power switch ends itself, which the manager above is told.
+static void shutdown_is_its_own(void **state)
+{
+    struct sched_shutdown *a = argument();
+    uint32_t port;
+
+    (void)state;
+    assert_int_equal(evtchn_bind_virq(dom0, VIRQ_DOM_EXC, 0, &port), 0);
+    a->reason = SHUTDOWN_poweroff;
+    assert_int_equal(bed_call_as(tenant->vcpu[0], SCHED_OP, SCHEDOP_shutdown, ARGUMENT, 0), 0);
+    assert_true(tenant->shut_down);
+    assert_int_equal(tenant->shutdown_code, SHUTDOWN_poweroff);
+    assert_true(evtchn_is_pending(dom0, port));
+    assert_false(dom0->shut_down);
+    assert_int_equal(tools_close(port), 0);
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(is_an_initial_domain, setup),
+        cmocka_unit_test_setup(the_log_is_the_machines, setup),
+        cmocka_unit_test_setup(the_machine_is_not_its_own, setup),
+        cmocka_unit_test_setup(its_clock_is_its_fiefs, setup),
+        cmocka_unit_test_setup(shutdown_is_its_own, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
