@@ -43,6 +43,7 @@ class Count:
     """What one operation costs, by column; the median of the measurements."""
     columns: dict
     repeats: int = 1
+    number: int = 0                     # under which it was measured
 
     def __getitem__(self, name):
         return self.columns[name]
@@ -162,13 +163,13 @@ def read(console, counts, line):
         for text in file:
             numbers = [int(word) for word in text.split()]
             measured.setdefault(numbers[0], []).append(numbers[1:])
-    for number, operations, name in re.findall(r'^bench (\d+) (\d+) (.+)$', console, re.M):
+    for number, operations, name in re.findall(r'^(?:\(d\d+\) )?bench (\d+) (\d+) (.+)$', console, re.M):
         rows = measured.get(int(number))
         if not rows:
             raise Failed(f'the plugin counted nothing for "{name}"')
         columns = {column: statistics.median(values) / int(operations)
                    for column, values in zip(COLUMNS, zip(*rows))}
-        result.counts[name] = Count(columns, len(rows))
+        result.counts[name] = Count(columns, len(rows), int(number))
     for name, number in re.findall(r'^value (.+) = (\d+)$', console, re.M):
         result.values[name] = int(number)
     return result

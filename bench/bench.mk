@@ -5,11 +5,12 @@
 BENCH ?=
 BENCH_OUT := $(BUILD)/bench
 BENCH_OBJ := $(A64_OBJ)/bench
-BENCH_GUESTS := ops life
+BENCH_GUESTS := ops life boot
 BENCH_COMMON := $(patsubst %,$(BENCH_OBJ)/%.o,vectors text domain interrupt event) $(GUEST_COMMON) \
                 $(BENCH_OBJ)/string.o
 BENCH_ops := $(patsubst bench/guest/%.c,$(BENCH_OBJ)/%.o,$(wildcard bench/guest/ops*.c))
 BENCH_life := $(BENCH_OBJ)/life.o $(BENCH_OBJ)/manage.o
+BENCH_boot := $(BENCH_OBJ)/boot.o $(BENCH_OBJ)/manage.o
 BENCH_CPPFLAGS := -Ihv -Itests/guest -Ibench/guest -isystem $(BUILD)/include
 
 $(BENCH_OUT)/%.bin: $(BENCH_OBJ)/%.elf
@@ -47,10 +48,20 @@ $(BENCH_OUT)/count.so: bench/count.c
 
 -include $(wildcard $(BENCH_OBJ)/*.d)
 
+$(BENCH_OUT)/mark: bench/linux/mark.c bench/bench.mk
+	@echo "TOOL    $@"
+	@mkdir -p $(@D)
+	@$(CROSS_COMPILE)gcc -std=gnu17 -Os -static -nostdlib -ffreestanding -fno-stack-protector \
+	    -Wall -Wextra -Wconversion -Wshadow -Werror -Wl,--build-id=none -o $@ $<
+
+$(BENCH_OUT)/dom0.cpio: dom0 $(BENCH_OUT)/mark $(BENCH_OUT)/ops.bin $(wildcard bench/linux/*)
+	@echo "IMAGE   $@"
+	@bench/linux/images.sh $(BUILD)/dom0.cpio $(BENCH_OUT)/mark $(BENCH_OUT)/ops.bin $@
+
 BENCH_PARTS := $(BENCH_GUESTS:%=$(BENCH_OUT)/%.bin) $(BENCH_OUT)/count.so
 
 .PHONY: bench bench-check
-bench: $(FIEF) images $(BENCH_PARTS)
+bench: $(FIEF) images $(BENCH_PARTS) $(BENCH_OUT)/dom0.cpio
 	@bench/run.py $(BENCH)
 
 bench-check: $(FIEF) $(BENCH_PARTS)

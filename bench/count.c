@@ -12,6 +12,8 @@
 //   hint #0x7e          begins
 //   hint #0x7f          ends: a line to FILE: number, then one count for each name in COUNTS
 //
+// What ends without having begun, began at power-on and is number 0.
+//
 // At the end of each measurement the profile file, if asked for, gets a line
 // "number address count" for each of the hypervisor's instructions that ran in it.
 #include <inttypes.h>
@@ -55,7 +57,7 @@ static uint64_t counter[COUNTS], at_begin[COUNTS];
 static uint64_t *profile;               // one a hypervisor's instruction; null: not asked for
 static uint64_t low, high, number;
 static uint64_t guests_seen;            // guests' instructions when the hypervisor last ran
-static bool measuring;
+static bool measuring = true;           // from power-on, as number 0, until something begins
 static FILE *out, *profile_out;
 
 static uint64_t guests(void)

@@ -55,7 +55,8 @@ def measure(chosen, hypervisors):
 def table(figures):
     """Prints figure, Fief, Xen, ratio, and whether the target holds; gives those missed."""
     missed, group = [], None
-    for (part, name), pair in figures.items():
+    order = list(dict.fromkeys(part for part, _ in figures))
+    for (part, name), pair in sorted(figures.items(), key=lambda row: order.index(row[0][0])):
         fief, xen = pair.get('Fief'), pair.get('Xen')
         one = fief or xen
         if part != group:

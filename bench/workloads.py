@@ -90,6 +90,53 @@ def life(hypervisor, limit):
     yield from lives_of(bed.bare('life', memory=6144), hypervisor, limit)
 
 
+BOOT_SIZES = (1, 2, 4)                  # GiB of machine
+DOM0_MIB = 512
+
+
+@workload(limit=60)
+def boot(hypervisor, limit):
+    """the start to dom0's first instruction, and what memory is then left, by size of machine"""
+    for gib in BOOT_SIZES:
+        spec = bed.bare('boot', memory=gib * 1024, options=f'dom0_mem={DOM0_MIB}M dom0_max_vcpus=1')
+        result = bed.run(f'boot-{gib}-{label_of(hypervisor)}', hypervisor, spec, limit)
+        count = result.counts['boot']
+        # The hypervisor's first instructions run where it was loaded, so all count as its own.
+        yield Figure('start of the machine', f'power-on to dom0\'s kernel, {gib} GiB, dom0 {DOM0_MIB} MiB',
+                     count.total, target=TWENTIETH, columns=dict(count.columns), command=result.command)
+        kept = gib * 1024 * 1024 - DOM0_MIB * 1024 - result.values['free']
+        yield Figure('memory of the hypervisor', f'machine of {gib} GiB', kept, 'KiB',
+                     command=result.command)
+
+
+DOM0 = bed.qemu.Spec(smp=1, options='dom0_mem=1024M dom0_max_vcpus=1',
+                     dom0_options='console=hvc0 rdinit=/bench/init nokaslr',
+                     initrd=bed.os.path.join(bed.OUT, 'dom0.cpio'))
+FIRST_OF_DOM0 = 100                     # numbers below it are the guest's, 0 is the boot
+
+
+@workload(limit=900)
+def dom0(hypervisor, limit):
+    """Debian's dom0 with xl: boot, create, destroy, list, idle; the operations of an xl guest"""
+    result = bed.run('dom0-' + label_of(hypervisor), hypervisor, DOM0, limit)
+    for name, count in result.counts.items():
+        columns = dict(count.columns, guest=count.guest, total=count.total)
+        if 0 < count.number < FIRST_OF_DOM0:
+            named = [ratio for words, ratio in OPERATION_TARGETS if words in name]
+            yield Figure('operations of an xl guest', name, count['hypervisor'] - count['clearing'],
+                         target=(named or [HALF])[0], columns=columns, command=result.command)
+            continue
+        target = next((t for words, t in DOM0_TARGETS if words in name), LEVEL)
+        yield Figure('Debian as dom0: the hypervisor\'s part', name,
+                     count['hypervisor'] - count['clearing'], target=target, columns=columns,
+                     command=result.command)
+        yield Figure('Debian as dom0: all instructions', name, count.total, columns=columns,
+                     command=result.command)
+
+
+DOM0_TARGETS = (('create', FIFTH), ('destroy', FIFTH), ('power-on', TWENTIETH), ('idle', TENTH))
+
+
 def small(hypervisor, limit):
     """What `make bench-check` compares with the committed figures."""
     yield from operations_of(bed.bare('ops'), hypervisor, limit)

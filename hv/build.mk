@@ -23,7 +23,7 @@ HV_OBJ := $(HV_C:%.c=$(A64_OBJ)/%.o) $(HV_S:%.S=$(A64_OBJ)/%.o)
 # who may include which is checked by tools/layers.py.
 HV_CPPFLAGS := -Ihv -Ihv/arch/arm64 -isystem $(BUILD)/include -isystem $(LIBFDT_INC)
 HV_ARCH_FLAGS := $(A64_TARGET) -march=armv8-a -mgeneral-regs-only -mstrict-align
-HV_CFLAGS := -std=gnu17 $(HV_ARCH_FLAGS) -mno-outline-atomics -ffreestanding -fno-common \
+HV_CFLAGS := -include hv/lib/hidden.h -std=gnu17 $(HV_ARCH_FLAGS) -mno-outline-atomics -ffreestanding -fno-common \
              -fno-builtin-printf -O2 -g -fpie -fno-omit-frame-pointer -fvisibility=hidden \
              -fno-asynchronous-unwind-tables -fstack-protector-strong -ffunction-sections \
              -fdata-sections -fno-strict-aliasing -fwrapv -fno-delete-null-pointer-checks \

@@ -3,10 +3,9 @@
 #include "ops.h"
 
 #define REFERENCE 9u                    // the first eight are reserved
-#define HOLE_DOM0 0x200000000u          // where no RAM is, in a machine of at most 4 GiB
-#define HOLE_GUEST 0x30000000u
 
 static uint8_t *granted, *other;
+static xen_pfn_t hole;                  // a page given back, as Linux maps grants there
 
 static bool grant_a_page(void)
 {
@@ -14,8 +13,15 @@ static bool grant_a_page(void)
         .domid = DOMID_SELF, .space = XENMAPSPACE_grant_table, .idx = 0};
     grant_entry_v1_t *entries = domain_page();
 
+    struct xen_memory_reservation r = {.nr_extents = 1, .domid = DOMID_SELF};
+
     granted = domain_page();
     other = domain_page();
+    hole = frame_of(domain_page());
+    set_xen_guest_handle_raw(r.extent_start, &hole);
+    if (hypercall2(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, (uint64_t)&r) != 1) {
+        return false;
+    }
     add.gpfn = frame_of(entries);
     if (hypercall2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, (uint64_t)&add)) {
         return false;
@@ -38,7 +44,7 @@ static void grant_op(unsigned op, void *argument, int16_t *status)
 static void map_and_unmap(unsigned n)
 {
     while (n--) {
-        struct gnttab_map_grant_ref map = {.host_addr = is_dom0 ? HOLE_DOM0 : HOLE_GUEST,
+        struct gnttab_map_grant_ref map = {.host_addr = hole * PAGE,
                                            .flags = GNTMAP_host_map,
                                            .ref = REFERENCE,
                                            .dom = (domid_t)ops_own_domid()};

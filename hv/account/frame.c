@@ -68,9 +68,10 @@ struct frame *frame_entry(mfn_t m)
     return &table.entry[m.n - table.base];
 }
 
-mfn_t frame_run(mfn_t m)
+// The head of the run that m lies in, if that is of orders from..to - 1 or above.
+static inline mfn_t run_among(mfn_t m, unsigned from, unsigned to)
 {
-    for (unsigned order = 0; order < ORDER_COUNT; order++) {
+    for (unsigned order = from; order < to; order++) {
         mfn_t head = mfn(m.n & ~((1u << order) - 1));
         uint32_t info;
 
@@ -83,6 +84,18 @@ mfn_t frame_run(mfn_t m)
         }
     }
     return MFN_NONE;
+}
+
+// A frame lies in one run only, so the order of looking is free: pages first, then blocks and what
+// is larger (the RAM of guests and of dom0), then the few that are left.
+mfn_t frame_run(mfn_t m)
+{
+    mfn_t head = run_among(m, 0, 1);
+
+    if (head.n == 0) {
+        head = run_among(m, ORDER_2M, ORDER_COUNT);
+    }
+    return head.n != 0 ? head : run_among(m, 1, ORDER_2M);
 }
 
 bool frame_exists(mfn_t m)

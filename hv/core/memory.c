@@ -8,23 +8,6 @@
 #include "lib/panic.h"
 #include "port/mem.h"
 
-// A direct-mapped domain gets back the very frame that it let go, and no other (design,
-// direct-mapped domains).
-static int populate_direct(struct domain *d, gfn_t g)
-{
-    mfn_t m = mfn((uint32_t)g.n);
-
-    if (g.n >> P2M_GFN_BITS != 0 || !account_holds(&d->account, FC_RAM, m)) {
-        return -E_NOMEM;
-    }
-    if (p2m_lookup(&d->p2m, g).type != P2M_NONE) {
-        return -E_EXIST;
-    }
-    // The table was taken out of the domain's promise when the block was split, and stayed.
-    p2m_put(&d->p2m, g, m, P2M_RAM, P2M_RWX);
-    return 0;
-}
-
 static int map_run(struct domain *d, gfn_t g, mfn_t m, unsigned order)
 {
     int err = order == ORDER_2M ? p2m_map(&d->p2m, g, m, order, P2M_RAM, P2M_RWX) : -E_EXIST;
@@ -65,13 +48,33 @@ static int populate_new(struct domain *d, gfn_t g, unsigned order)
     return err;
 }
 
+// A direct-mapped domain gets back the very frames that it let go, and no others (design,
+// direct-mapped domains). The table was taken out of its promise when the block was split, and
+// stayed.
+static int populate_part(struct domain *d, gfn_t g, unsigned order)
+{
+    for (uint32_t i = 0; i < 1u << order; i++) {
+        mfn_t m = mfn((uint32_t)g.n + i);
+
+        if (!account_holds(&d->account, FC_RAM, m)) {
+            return -E_NOMEM;
+        }
+        // One answer holds for the whole of a run, and for what lies in it.
+        if (frame_order(frame_run(m)) >= order) {
+            break;
+        }
+    }
+    return p2m_put_back(&d->p2m, g, order);
+}
+
 static int populate_old(struct domain *d, gfn_t g, unsigned order)
 {
+    unsigned part = MIN(order, ORDER_2M);
     int err = 0;
 
     spin_lock(&d->p2m.lock);
-    for (uint64_t i = 0; i < 1ull << order && err == 0; i++) {
-        err = populate_direct(d, gfn_add(g, i));
+    for (uint64_t i = 0; i < 1ull << order && err == 0; i += 1ull << part) {
+        err = populate_part(d, gfn_add(g, i), part);
     }
     spin_unlock(&d->p2m.lock);
     return err;

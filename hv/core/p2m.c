@@ -110,17 +110,23 @@ static bool in_range(gfn_t g, unsigned order)
 struct p2m_entry p2m_lookup(struct p2m *p, gfn_t g)
 {
     struct p2m_entry e = {.type = P2M_NONE};
-    struct walk w;
+    mfn_t table = p->root;
+    unsigned level = P2M_TOP_LEVEL;
+    pte_t entry;
 
-    if (!in_range(g, 0)) {
+    if (g.n >= 1ull << P2M_GFN_BITS) {
         return e;
     }
-    w = walk_to(p, g, LEVELS);
-    if (pte_is_present(w.level, w.entry)) {
-        e.order = level_shift(w.level);
-        e.mfn = mfn_add(pte_mfn(w.level, w.entry), (uint32_t)(g.n & ((1u << e.order) - 1)));
-        e.type = pte_type(w.level, w.entry);
-        e.access = pte_access(w.level, w.entry);
+    // walk_to() less what only a change needs: each argument of a hypercall comes by here.
+    while (pte_is_table(level, entry = *slot(table, level, g))) {
+        table = pte_mfn(level, entry);
+        level++;
+    }
+    if (pte_is_present(level, entry)) {
+        e.order = level_shift(level);
+        e.mfn = mfn_add(pte_mfn(level, entry), (uint32_t)(g.n & ((1u << e.order) - 1)));
+        e.type = pte_type(level, entry);
+        e.access = pte_access(level, entry);
     }
     return e;
 }
@@ -218,6 +224,27 @@ void p2m_put(struct p2m *p, gfn_t g, mfn_t m, enum p2m_type type, unsigned acces
     p->max_gfn = MAX(p->max_gfn, g.n);
     count_entry(w.table[LEVELS], LEVELS, 1);
     write_entry(w.at, pte_leaf(LEVELS, m, type, access));
+}
+
+int p2m_put_back(struct p2m *p, gfn_t g, unsigned order)
+{
+    struct walk w = walk_to(p, g, LEVELS);
+    unsigned n = 1u << order;
+
+    invariant(p->direct && order <= ORDER_2M);
+    if (w.level != LEVELS) {
+        return -E_EXIST; // a whole block, or else its table would have stayed
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if (pte_is_present(LEVELS, w.at[i])) {
+            return -E_EXIST;
+        }
+    }
+    for (unsigned i = 0; i < n; i++) {
+        write_entry(&w.at[i], pte_leaf(LEVELS, mfn((uint32_t)g.n + i), P2M_RAM, P2M_RWX));
+    }
+    (void)frame_entries(w.table[LEVELS], (int)n);
+    return 0;
 }
 
 // The table of a direct-mapped domain's own RAM came out of its promise and stays for the way back.

@@ -55,6 +55,9 @@ int p2m_map(struct p2m *p, gfn_t g, mfn_t m, unsigned order, enum p2m_type type,
 // Makes sure that a page entry for g exists and is absent, so that p2m_put cannot fail.
 int p2m_prepare(struct p2m *p, gfn_t g) MUST_CHECK;
 void p2m_put(struct p2m *p, gfn_t g, mfn_t m, enum p2m_type type, unsigned access);
+// Maps 2^order pages of a direct-mapped domain's own RAM again, at most a block and aligned. 0, or
+// -E_EXIST when one of them is mapped, and nothing is changed.
+int p2m_put_back(struct p2m *p, gfn_t g, unsigned order) MUST_CHECK;
 // Gives back tables that p2m_prepare made and nobody used.
 void p2m_unprepare(struct p2m *p, gfn_t g);
 // Replaces the present page entry of g (order 0): break before make.

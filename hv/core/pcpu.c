@@ -19,26 +19,6 @@ void pcpu_init(void)
     epoch_enter();
 }
 
-void epoch_enter(void)
-{
-    struct pcpu *p = pcpu_this();
-    uint64_t e = atomic_load_explicit(&p->epoch, memory_order_relaxed);
-
-    atomic_store_explicit(&p->epoch, e | 1, memory_order_relaxed);
-    // Pairs with the fence in epoch_note: either the note sees this pcpu inside, or this pcpu no
-    // longer finds what was made unreachable before the note.
-    atomic_thread_fence(memory_order_seq_cst);
-}
-
-void epoch_leave(void)
-{
-    struct pcpu *p = pcpu_this();
-    uint64_t e = atomic_load_explicit(&p->epoch, memory_order_relaxed);
-
-    // Release: all that this pcpu did inside happens before whoever sees it outside.
-    atomic_store_explicit(&p->epoch, e + (e & 1), memory_order_release);
-}
-
 void epoch_note(struct epoch *e)
 {
     atomic_thread_fence(memory_order_seq_cst);

@@ -55,6 +55,27 @@ static inline struct pcpu *pcpu_this(void)
     return &pcpus[arch_cpu_id()];
 }
 
+// The calling pcpu comes in (no effect when it is inside already), or goes out.
+static inline void epoch_enter(void)
+{
+    struct pcpu *p = pcpu_this();
+    uint64_t e = atomic_load_explicit(&p->epoch, memory_order_relaxed);
+
+    atomic_store_explicit(&p->epoch, e | 1, memory_order_relaxed);
+    // Pairs with the fence in epoch_note: either the note sees this pcpu inside, or this pcpu no
+    // longer finds what was made unreachable before the note.
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+static inline void epoch_leave(void)
+{
+    struct pcpu *p = pcpu_this();
+    uint64_t e = atomic_load_explicit(&p->epoch, memory_order_relaxed);
+
+    // Release: all that this pcpu did inside happens before whoever sees it outside.
+    atomic_store_explicit(&p->epoch, e + (e & 1), memory_order_release);
+}
+
 // A point in time against which to ask whether every pcpu has been outside since.
 struct epoch {
     uint64_t seen[PCPU_MAX];
@@ -63,9 +84,6 @@ struct epoch {
 // All pcpus' structures, before any other use; the calling pcpu is inside the hypervisor from then
 // on.
 void pcpu_init(void);
-// The calling pcpu comes in (no effect when it is inside already), or goes out.
-void epoch_enter(void);
-void epoch_leave(void);
 // To be called after the thing became unreachable.
 void epoch_note(struct epoch *e);
 // True when each pcpu but the caller's has been outside the hypervisor since the note was made.

@@ -11,6 +11,17 @@
 #include "port/irqchip.h"
 #include "vdev/vrtc.h"
 
+// The slots held interrupts while the guest ran.
+static SELDOM void take_slots(struct vcpu *v)
+{
+    struct vgic_effects e;
+
+    vgic_effects_init(&e);
+    irqchip_save_slots(&v->vgic.slots);
+    vgic_sync(&v->domain->vgic, &v->vgic, &e);
+    domain_irq_effects(v->domain, &e);
+}
+
 void up_enter(struct arch_vcpu *a)
 {
     struct vcpu *v = vcpu_of_arch(a);
@@ -18,49 +29,66 @@ void up_enter(struct arch_vcpu *a)
     epoch_enter();
     atomic_store_explicit(&v->sched.in_guest, false, memory_order_release);
     if (v->vgic.slots.used) {
-        struct vgic_effects e;
-
-        vgic_effects_init(&e);
-        irqchip_save_slots(&v->vgic.slots);
-        vgic_sync(&v->domain->vgic, &v->vgic, &e);
-        domain_irq_effects(v->domain, &e);
+        take_slots(v);
     }
 }
 
-// The one who has been running, if nothing has happened that would change that.
-static struct vcpu *who_next(struct pcpu *p)
+// Whether the one who has been running goes on: nothing has happened that would change that.
+static inline bool goes_on(struct pcpu *p, const struct vcpu *v)
 {
-    struct vcpu *v = p->loaded;
-
-    if (v && v == p->running && !atomic_load_explicit(&p->kicked, memory_order_relaxed) &&
-        atomic_load_explicit(&v->sched.state, memory_order_relaxed) == SCHED_RUNNING) {
-        return v;
-    }
-    return sched_pick();
+    return v && v == p->running && !atomic_load_explicit(&p->kicked, memory_order_relaxed) &&
+           atomic_load_explicit(&v->sched.state, memory_order_relaxed) == SCHED_RUNNING;
 }
 
-struct arch_vcpu *up_leave(void)
+// Says that v is in its guest from now on. False: something has come up, and it is not.
+static inline bool set_in_guest(struct pcpu *p, struct vcpu *v)
 {
-    struct pcpu *p = pcpu_this();
+    atomic_store_explicit(&v->sched.in_guest, true, memory_order_relaxed);
+    // Who pauses, wakes or injects first writes and then looks at in_guest; here it is the other
+    // way round. What comes later than this look finds in_guest set and interrupts the pcpu.
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!atomic_load_explicit(&p->kicked, memory_order_relaxed)) {
+        return true;
+    }
+    atomic_store_explicit(&v->sched.in_guest, false, memory_order_release);
+    return false;
+}
+
+static struct vcpu *choose(struct pcpu *p)
+{
     struct vcpu *v;
 
-    for (;;) {
-        v = who_next(p);
-        atomic_store_explicit(&v->sched.in_guest, true, memory_order_relaxed);
-        // Who pauses, wakes or injects first writes and then looks at in_guest; here it is the
-        // other way round. What comes later than this look finds in_guest set and interrupts the
-        // pcpu.
-        atomic_thread_fence(memory_order_seq_cst);
-        if (!atomic_load_explicit(&p->kicked, memory_order_relaxed)) {
-            break;
-        }
-        atomic_store_explicit(&v->sched.in_guest, false, memory_order_release);
-    }
+    do {
+        v = p->loaded;
+        v = goes_on(p, v) ? v : sched_pick();
+    } while (!set_in_guest(p, v));
+    return v;
+}
+
+// Another vcpu may have to run, or interrupts to be shown.
+static SELDOM struct arch_vcpu *leave_slowly(struct pcpu *p)
+{
+    struct vcpu *v = choose(p);
+
     vgic_flush(&v->domain->vgic, &v->vgic);
     // Also when the hardware still shows what was there before.
     if (v->vgic.slots.used || p->slots_live) {
         irqchip_load_slots(&v->vgic.slots);
         p->slots_live = v->vgic.slots.used != 0;
+    }
+    epoch_leave();
+    return &v->arch;
+}
+
+struct arch_vcpu *up_leave(void)
+{
+    struct pcpu *p = pcpu_this();
+    struct vcpu *v = p->loaded;
+
+    // What is seldom is left to one call at the end, so that the usual way has no frame to make.
+    if (!goes_on(p, v) || !set_in_guest(p, v) || vgic_wants_slots(&v->vgic) ||
+        v->vgic.slots.used || p->slots_live) {
+        return leave_slowly(p);
     }
     epoch_leave();
     return &v->arch;

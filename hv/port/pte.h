@@ -29,14 +29,17 @@ typedef uint64_t pte_t;
 
 // level: 1, 2 or 3. The all-zero word is absent at each level on every architecture but the sim,
 // which says otherwise to catch who relies on it; tables are made by pte_clear_table().
-pte_t pte_absent(unsigned level);
 pte_t pte_table(unsigned level, mfn_t table);
 // A block (level 1, 2) or page (level 3). m must be aligned to the block.
 pte_t pte_leaf(unsigned level, mfn_t m, enum p2m_type type, unsigned access);
-bool pte_is_present(unsigned level, pte_t e);
-bool pte_is_table(unsigned level, pte_t e);
-mfn_t pte_mfn(unsigned level, pte_t e);
-enum p2m_type pte_type(unsigned level, pte_t e);
-unsigned pte_access(unsigned level, pte_t e);
+
+// In arch_pte.h, inline or not:
+//   pte_t pte_absent(unsigned level)
+//   bool pte_is_present(unsigned level, pte_t e)
+//   bool pte_is_table(unsigned level, pte_t e)
+//   mfn_t pte_mfn(unsigned level, pte_t e)
+//   enum p2m_type pte_type(unsigned level, pte_t e)
+//   unsigned pte_access(unsigned level, pte_t e)
+#include "arch_pte.h"
 
 #endif

@@ -178,13 +178,18 @@ static inline void vgic_sync(struct vgic *v, struct vgic_cpu *c, struct vgic_eff
     }
 }
 
+// Whether vgic_flush would do anything. Not under the lock: who adds a line kicks this pcpu
+// afterwards, and so makes it come by again.
+static inline bool vgic_wants_slots(const struct vgic_cpu *c)
+{
+    return __atomic_load_n(&c->summary, __ATOMIC_RELAXED) != 0;
+}
+
 // Before each guest entry, after the last look for kicks: fills the slots, active lines first, then
 // by priority, and says in want_more whether some did not fit.
 static inline void vgic_flush(struct vgic *v, struct vgic_cpu *c)
 {
-    // Not under the lock: who adds a line kicks this pcpu afterwards, and so makes it come by
-    // again.
-    if (__atomic_load_n(&c->summary, __ATOMIC_RELAXED)) {
+    if (vgic_wants_slots(c)) {
         vgic_flush_queue(v, c);
     }
 }

@@ -171,55 +171,109 @@ static const struct line_reg {
     uint16_t first;
     uint8_t bits;
     uint8_t sizes;
+    uint16_t flag; // 0, or a flag of the line that is the field's one bit, so that get is not asked
+    bool by_ones;  // zeroes that are written do nothing
     unsigned (*get)(const struct vgic_irq *l);
     void (*set)(const struct field *f, unsigned value);
 } line_regs[] = {
-    {0x080, 1, SIZE_4, group_get, group_set},                // IGROUPR
-    {0x100, 1, SIZE_4, enabled_get, enable_set},             // ISENABLER
-    {0x180, 1, SIZE_4, enabled_get, enable_clear},           // ICENABLER
-    {0x200, 1, SIZE_4, pending_get, pending_set},            // ISPENDR
-    {0x280, 1, SIZE_4, pending_get, pending_clear},          // ICPENDR
-    {0x300, 1, SIZE_4, active_get, active_set},              // ISACTIVER
-    {0x380, 1, SIZE_4, active_get, active_clear},            // ICACTIVER
-    {0x400, 8, SIZE_1 | SIZE_4, priority_get, priority_set}, // IPRIORITYR
-    {0xc00, 2, SIZE_4, config_get, config_set},              // ICFGR
+    {0x080, 1, SIZE_4, LINE_GROUP1, false, group_get, group_set},      // IGROUPR
+    {0x100, 1, SIZE_4, LINE_ENABLED, true, enabled_get, enable_set},   // ISENABLER
+    {0x180, 1, SIZE_4, LINE_ENABLED, true, enabled_get, enable_clear}, // ICENABLER
+    {0x200, 1, SIZE_4, 0, true, pending_get, pending_set},             // ISPENDR
+    {0x280, 1, SIZE_4, 0, true, pending_get, pending_clear},           // ICPENDR
+    {0x300, 1, SIZE_4, 0, true, active_get, active_set},               // ISACTIVER
+    {0x380, 1, SIZE_4, 0, true, active_get, active_clear},             // ICACTIVER
+    {0x400, 8, SIZE_1 | SIZE_4, 0, false, priority_get, priority_set}, // IPRIORITYR
+    {0xc00, 2, SIZE_4, 0, false, config_get, config_set},              // ICFGR
 };
+
+// One access to one register: the lines from first on, count of them, that the frame has.
+struct span {
+    const struct line_reg *r;
+    const struct vgic_access *a;
+    struct vgic_irq *line;
+    unsigned first;
+    unsigned count;
+    unsigned shift; // of the first line's field in the value
+};
+
+static uint64_t span_flags(const struct span *s)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < s->count; i++) {
+        value |= (uint64_t)((s->line[i].flags & s->r->flag) != 0) << i;
+    }
+    return value << s->shift;
+}
+
+static uint64_t span_read(const struct span *s)
+{
+    uint64_t value = 0;
+
+    if (s->r->flag) {
+        return span_flags(s);
+    }
+    for (unsigned i = 0; i < s->count; i++) {
+        value |= (uint64_t)s->r->get(&s->line[i]) << (s->shift + i * s->r->bits);
+    }
+    return value;
+}
+
+static void span_write(const struct span *s, uint64_t value)
+{
+    unsigned mask = (1u << s->r->bits) - 1;
+
+    value >>= s->shift;
+    for (unsigned i = 0; i < s->count && (value || !s->r->by_ones); i++) {
+        struct field f = {.v = s->a->v, .l = &s->line[i], .irq = s->first + i, .e = s->a->e};
+
+        if ((value & mask) || !s->r->by_ones) {
+            s->r->set(&f, (unsigned)value & mask);
+        }
+        value >>= s->r->bits;
+    }
+}
 
 static void line_reg_do(const struct line_reg *r, const struct vgic_access *a, uint64_t *value)
 {
     unsigned first = (a->offset - r->first) * 8 / r->bits;
-    unsigned count = a->size * 8 / r->bits;
-    unsigned mask = (1u << r->bits) - 1;
+    unsigned end = MIN(first + a->size * 8 / r->bits, a->irq_end);
+    unsigned begin = MAX(first, a->irq_first);
+    struct span s = {.r = r, .a = a, .first = begin, .shift = (begin - first) * r->bits};
 
-    for (unsigned i = 0; i < count; i++) {
-        unsigned irq = first + i;
-
-        if (irq < a->irq_first || irq >= a->irq_end) {
-            continue;
-        }
-        struct field f = {.v = a->v, .l = vgic_line(a->v, a->vcpu, irq), .irq = irq, .e = a->e};
-
-        if (a->write) {
-            r->set(&f, (unsigned)(*value >> i * r->bits) & mask);
-        } else {
-            *value |= (uint64_t)r->get(f.l) << i * r->bits;
-        }
+    if (begin >= end) {
+        return;
+    }
+    s.count = end - begin;
+    // A frame has private lines or shared ones, so that these are neighbours.
+    s.line = vgic_line(a->v, a->vcpu, begin);
+    if (a->write) {
+        span_write(&s, *value);
+    } else {
+        *value |= span_read(&s);
     }
 }
 
+// Which row begins or goes on in each 128 bytes from offset 0 on, plus 1; 0: none.
+#define SLOT_SHIFT 7
+static const uint8_t line_slots[] = {
+    [1] = 1, [2] = 2, [3] = 3, [4] = 4, [5] = 5, [6] = 6, [7] = 7, [8 ... 15] = 8, [24 ... 25] = 9,
+};
+
 bool vgic_line_access(const struct vgic_access *a, uint64_t *value)
 {
-    for (unsigned i = 0; i < ARRAY_COUNT(line_regs); i++) {
-        const struct line_reg *r = &line_regs[i];
+    unsigned slot = a->offset >> SLOT_SHIFT;
+    const struct line_reg *r;
 
-        if (a->offset >= r->first && a->offset < r->first + 128u * r->bits) {
-            if (size_taken(r->sizes, a)) {
-                line_reg_do(r, a, value);
-            }
-            return true;
-        }
+    if (slot >= ARRAY_COUNT(line_slots) || line_slots[slot] == 0) {
+        return false;
     }
-    return false;
+    r = &line_regs[line_slots[slot] - 1];
+    if (size_taken(r->sizes, a)) {
+        line_reg_do(r, a, value);
+    }
+    return true;
 }
 
 // The whole access, under the lock. What no table names reads as zero and ignores writes.

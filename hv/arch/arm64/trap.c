@@ -137,7 +137,7 @@ static trap_handler *const trap_handlers[] = {
     [TRAP_FETCH] = trap_fetch,
 };
 
-static void trap_other(struct arch_vcpu *a)
+static SELDOM void trap_other(struct arch_vcpu *a)
 {
     struct trap t = decode_trap(a->esr);
 

@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Makes the bench's initramfs for dom0, DOM0 with an archive of ours behind it, and its guest's.
+#
+#   bench/linux/images.sh DOM0 MARK GUEST OUT      DOM0: cpio, GUEST: bare-metal image, OUT: cpio
+set -euo pipefail
+umask 022
+HERE=$(cd "$(dirname "$0")" && pwd)
+DOM0=$1 MARK=$2 GUEST=$3 OUT=$4
+DOMU=${FIEF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fief}/images/domu.cpio.gz
+
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+# archive ROOT FILE
+archive() {
+    find "$1" -exec touch -h -d @1700000000 {} +
+    (cd "$1" && find . | sort | cpio --quiet --reproducible -R 0:0 -H newc -o) >"$2"
+}
+
+install -D -m 755 "$MARK" "$WORK/domu/bench/mark"
+install -m 755 "$HERE/domu-init" "$WORK/domu/bench/init"
+archive "$WORK/domu" "$WORK/domu.cpio"
+install -D -m 755 "$MARK" "$WORK/dom0/bench/mark"
+install -m 755 "$HERE/dom0-init" "$WORK/dom0/bench/init"
+install -m 644 "$GUEST" "$WORK/dom0/bench/ops.bin"
+(gzip -dc "$DOMU" && cat "$WORK/domu.cpio") >"$WORK/dom0/bench/domu.cpio"
+cat >"$WORK/dom0/bench/guest.cfg" <<END
+name="guest"
+kernel="/domu/Image"
+ramdisk="/bench/domu.cpio"
+extra="console=hvc0 rdinit=/bench/init"
+memory=192
+vcpus=1
+acpi=0
+END
+cat >"$WORK/dom0/bench/ops.cfg" <<END
+name="ops"
+kernel="/bench/ops.bin"
+memory=64
+vcpus=2
+acpi=0
+END
+archive "$WORK/dom0" "$WORK/dom0.cpio"
+cat "$DOM0" "$WORK/dom0.cpio" >"$OUT.new"
+mv "$OUT.new" "$OUT"
