@@ -163,7 +163,8 @@ def read(console, counts, line):
         for text in file:
             numbers = [int(word) for word in text.split()]
             measured.setdefault(numbers[0], []).append(numbers[1:])
-    for number, operations, name in re.findall(r'^(?:\(d\d+\) )?bench (\d+) (\d+) (.+)$', console, re.M):
+    lines = re.findall(r'^(?:\(d\d+\) )?bench (\d+) (\d+) (.+)$', console, re.M)
+    for number, operations, name in lines:
         rows = measured.get(int(number))
         if not rows:
             raise Failed(f'the plugin counted nothing for "{name}"')

@@ -102,8 +102,9 @@ def boot(hypervisor, limit):
         result = bed.run(f'boot-{gib}-{label_of(hypervisor)}', hypervisor, spec, limit)
         count = result.counts['boot']
         # The hypervisor's first instructions run where it was loaded, so all count as its own.
-        yield Figure('start of the machine', f'power-on to dom0\'s kernel, {gib} GiB, dom0 {DOM0_MIB} MiB',
-                     count.total, target=TWENTIETH, columns=dict(count.columns), command=result.command)
+        yield Figure('start of the machine',
+                     f'power-on to dom0\'s kernel, {gib} GiB, dom0 {DOM0_MIB} MiB', count.total,
+                     target=TWENTIETH, columns=dict(count.columns), command=result.command)
         kept = gib * 1024 * 1024 - DOM0_MIB * 1024 - result.values['free']
         yield Figure('memory of the hypervisor', f'machine of {gib} GiB', kept, 'KiB',
                      command=result.command)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A dom0 that ends the measurement of the machine's start with its first instructions, and says what
-// memory the hypervisor has left.
+// A dom0 that ends the measurement of the machine's start with its first instructions, and says
+// what memory the hypervisor has left.
 #include "manage.h"
 
 void guest_main(uint64_t fdt)

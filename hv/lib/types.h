@@ -18,7 +18,8 @@ typedef struct { uint64_t n; } gva_t;   // guest-virtual address, bytes
 typedef struct { uint64_t n; } gfn_t;   // guest frame number
 typedef struct { uint32_t n; } mfn_t;   // machine frame number; 0 is no frame
 
-// A function that is seldom needed: kept out of its callers, whose usual way then saves no registers.
+// A function that is seldom needed: kept out of its callers, whose usual way then saves no
+// registers.
 #define SELDOM __attribute__((noinline, cold))
 
 #define MFN_NONE ((mfn_t){0})

@@ -5,6 +5,8 @@
 #ifndef ARCH_PTE_H
 #define ARCH_PTE_H
 
+#include "port/pte_types.h"
+
 #define PTE_VALID 1ull
 #define PTE_TABLE_OR_PAGE 2ull // levels 1, 2: a table; level 3: a page
 #define PTE_NORMAL_WB (0xfull << 2) // MemAttr: outer and inner write-back

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The writing half of the codec; the reading half and the bits are in arch_pte.h. Called by core/p2m.c
-// under the domain's p2m lock. Pure: no state, also built on the host.
+// The writing half of the codec; the reading half and the bits are in arch_pte.h. Called by
+// core/p2m.c under the domain's p2m lock. Pure: no state, also built on the host.
 #include "port/pte.h"
 
 static uint64_t pte_address(mfn_t m)

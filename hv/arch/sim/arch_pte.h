@@ -4,6 +4,8 @@
 #ifndef ARCH_PTE_H
 #define ARCH_PTE_H
 
+#include "port/pte_types.h"
+
 pte_t pte_absent(unsigned level);
 bool pte_is_present(unsigned level, pte_t e);
 bool pte_is_table(unsigned level, pte_t e);
