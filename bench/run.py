@@ -72,6 +72,19 @@ def table(figures):
     return missed
 
 
+def keep(rows, path):
+    """Writes the figures; those of other groups, from runs of other workloads, stay. Gives all."""
+    new = {row['group'] for row in rows}
+    try:
+        with open(path, encoding='utf-8') as file:
+            rows = [row for row in json.load(file) if row['group'] not in new] + rows
+    except (OSError, ValueError):
+        pass                            # there was none, or it is damaged: then these are all
+    with open(path, 'w', encoding='utf-8') as file:
+        json.dump(rows, file, indent=1)
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('name', nargs='?', default='', help='one workload; none: all')
@@ -89,8 +102,7 @@ def main():
     missed = table(figures)
     rows = [{'group': group, 'name': name, **{k: vars(v) for k, v in pair.items()}}
             for (group, name), pair in figures.items()]
-    with open(os.path.join(bed.OUT, 'figures.json'), 'w', encoding='utf-8') as file:
-        json.dump(rows, file, indent=1)
+    rows = keep(rows, os.path.join(bed.OUT, 'figures.json'))
     page = report.write(rows, failures, bed.OUT)
     print(f'\n{len(figures)} figures, {len(missed)} miss their target, {len(failures)} workloads '
           f'failed; {time.monotonic() - begin:.0f} s')
