@@ -161,6 +161,8 @@ def read(console, counts, line):
     measured = {}
     with open(counts, encoding='ascii') as file:
         for text in file:
+            if not re.fullmatch(r'[\d ]+\n', text):
+                raise Failed(f'{counts} is damaged; does another bench write it?')
             numbers = [int(word) for word in text.split()]
             measured.setdefault(numbers[0], []).append(numbers[1:])
     lines = re.findall(r'^(?:\(d\d+\) )?bench (\d+) (\d+) (.+)$', console, re.M)

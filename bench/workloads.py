@@ -65,13 +65,13 @@ def label_of(hypervisor):
     return 'xen' if bed.is_xen(hypervisor) else 'fief'
 
 
-def operations_of(spec, hypervisor, limit):
-    result = bed.run('operations-' + label_of(hypervisor), hypervisor, spec, limit)
+def operations_of(spec, hypervisor, limit, name='operations'):
+    result = bed.run(f'{name}-{label_of(hypervisor)}', hypervisor, spec, limit)
     yield from counted('operations of dom0', result, HALF, OPERATION_TARGETS)
 
 
-def lives_of(spec, hypervisor, limit):
-    result = bed.run('life-' + label_of(hypervisor), hypervisor, spec, limit)
+def lives_of(spec, hypervisor, limit, name='life'):
+    result = bed.run(f'{name}-{label_of(hypervisor)}', hypervisor, spec, limit)
     yield from counted('life of a domain', result, FIFTH, (('list all', LEVEL),))
     yield from cleared(result, 'populate')
     for name, value in result.values.items():
@@ -140,5 +140,5 @@ DOM0_TARGETS = (('create', FIFTH), ('destroy', FIFTH), ('power-on', TWENTIETH), 
 
 def small(hypervisor, limit):
     """What `make bench-check` compares with the committed figures."""
-    yield from operations_of(bed.bare('ops'), hypervisor, limit)
-    yield from lives_of(bed.bare('life', dom0_options='quick'), hypervisor, limit)
+    yield from operations_of(bed.bare('ops'), hypervisor, limit, 'check-operations')
+    yield from lives_of(bed.bare('life', dom0_options='quick'), hypervisor, limit, 'check-life')
