@@ -147,7 +147,8 @@ class Machine:
             self.send(key)
         time.sleep(1)
         self.send(b'\x01\x01\x01')
-        time.sleep(1)
+        self.send('\nps; cat /proc/interrupts\n')
+        time.sleep(3)
 
     def ask_monitor(self, command):
         """One command to QEMU's monitor; its answer goes into the log."""
