@@ -15,7 +15,7 @@
 
 #define RING_SIZE 32768u // powers of two
 #define OUT_SIZE 8192u
-#define IN_SIZE 256u
+#define IN_SIZE 4096u // as much as Linux's terminals take ahead, while its vcpus wait for a pcpu
 #define LINE_MAX 256u
 #define PIECE 64u // characters for the line at a time
 
