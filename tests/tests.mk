@@ -2,7 +2,7 @@
 # Host tests. The hypervisor's folders but arch/arm64, drv and boot are built for the host with the
 # simulated machine (hv/arch/sim), under ASan and UBSan; tests/run_host.py runs what is built.
 #
-# A test is tests/{unit,model,abi}/NAME_test.c. Lines below its first say what it is linked with:
+# A test is tests/{unit,model,attack,abi}/NAME_test.c. Lines below its first say what it is linked with:
 #   // links: hv/lib/text.c ...    these sources, or
 #   // links: hv                   all of the hypervisor on the simulated machine, and tests/bed
 # A word that begins with - goes to the linker as it is.
@@ -10,6 +10,7 @@
 #   make check                 all, with the layer check and a compilation by both compilers
 #   make host-tests            the tests alone
 #   make host-tests CHECK=NAME...   those whose names contain one of these
+#   make host-soak             the random ones and the attacks, SOAK times longer (20)
 
 CHECK ?=
 HOST_CC ?= clang
@@ -23,7 +24,7 @@ HOST_CPPFLAGS := -I. -Ihv -isystem $(BUILD)/include
 CK_HV := $(filter-out hv/lib/string.c,$(wildcard $(patsubst %,hv/%/*.c,\
            lib account core hcall vdev arch/sim)))
 CK_BED := $(wildcard tests/bed/*.c)
-CK_TESTS := $(wildcard tests/unit/*_test.c tests/model/*_test.c tests/abi/*_test.c)
+CK_TESTS := $(wildcard $(patsubst %,tests/%/*_test.c,unit model attack abi))
 CK_BINS := $(CK_TESTS:tests/%.c=$(CK)/%)
 CK_CHOSEN := $(if $(CHECK),$(foreach w,$(CHECK),$(foreach b,$(CK_BINS),$(if $(findstring $w,$b),$b))),\
                $(CK_BINS))
@@ -70,12 +71,17 @@ $(CK)/layout.ok: tests/abi/layout.h hv/abi/xen.h tests/tests.mk | $(BUILD)/inclu
 	@$(CROSS_COMPILE)gcc $(HV_CPPFLAGS) -std=gnu17 -Wall -Wextra -Werror -fsyntax-only -x c $<
 	@touch $@
 
-.PHONY: syntax host-tests
+SOAK ?= 20
+
+.PHONY: syntax host-tests host-soak
 syntax: $(HV_C:%.c=$(CK)/syntax-clang/%.ok) $(HV_OBJ) $(CK)/layout.ok
 	@echo "syntax: $(words $(HV_C)) files compile by gcc and clang"
 
 host-tests: $(CK_CHOSEN)
 	@tests/run_host.py $(CK_CHOSEN)
+
+host-soak:
+	@FIEF_SOAK=$(SOAK) $(MAKE) --no-print-directory host-tests CHECK='oracle attack/'
 
 check: layers syntax $(CK_BINS)
 	@tests/run_host.py $(CK_BINS)
