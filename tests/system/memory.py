@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Every frame comes back: cycles of create and destroy, and creations that fail half-way."""
 import re
+import struct
 
 from bed import check, count_frames, test, wait_frames
 from beds import COUNTING
+from tools import put
 
 CYCLES = 25
 # 16 MiB and what libxl adds: console, xenstore and two more pages
@@ -77,6 +79,15 @@ def fails_without_its_ramdisk(bed):
 @test(machine=COUNTING)
 def fails_on_a_corrupt_kernel(bed):
     failing(bed, config(kernel='/domu/guest.cfg', memory=64))
+
+
+@test(machine=COUNTING)
+def fails_on_a_kernel_for_another_architecture(bed):
+    """An ELF file for x86-64, and a zImage for 32-bit Arm (magic at 0x24, size at 0x2c)."""
+    for data in (b'\x7fELF\2\1\1' + bytes(9) + struct.pack('<HHIQ', 2, 62, 1, 0x100000),
+                 bytes(0x24) + struct.pack('<III', 0x016f2818, 0, 0x200)):
+        put(bed.machine, '/tmp/other', data.ljust(0x200, b'\0'))
+        failing(bed, config(kernel='/tmp/other', ramdisk='', memory=16), cycles=2)
 
 
 @test(machine=COUNTING)
