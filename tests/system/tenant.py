@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tenants: domains that are dom0 of a fief of their own, with Debian's kernel and tools unmodified.
+
+A tenant's shell is reached through `xl console tenant` in dom0. The console of a tenant's guest is
+read in the tenant by a program, as Ctrl-] would leave the tenant's own console.
+"""
+import re
+
+from bed import FIEF_ONLY, check, count_frames, test, wait_frames
+from beds import PLAIN, ROOMY
+from xl import rows
+
+BUDGET = 320                            # MiB of a tenant's fief
+
+
+class Tenant:
+    """A shell in a tenant, on its console."""
+
+    def __init__(self, machine, name='tenant'):
+        self.machine = machine
+        self.name = name
+        self.prompt = f'{name}# '
+
+    def create(self, budget=BUDGET):
+        """By an ordinary configuration and one `fief grant`, up to its own xenstored running."""
+        machine = self.machine
+        machine.ok(f'[ -e /run/{self.name}.cpio ] || tenant-image {self.name}', 120)
+        machine.ok(f'xl create -p -q /domu/{self.name}.cfg', 240)
+        machine.ok(f'fief grant {self.name} -m {budget}M')
+        machine.ok(f'xl unpause {self.name}')
+        machine.console(self.name)
+        text, _ = machine.expect(r'XEN-STARTED rc=0[^\n]*\n', 300)
+        self.wait_prompt()
+        machine.leave()
+        return text
+
+    def wait_prompt(self):
+        self.machine.expect(self.prompt, 90)
+        self.machine.send('stty -echo cols 500; dmesg -n 4; echo TYP""ED\n')
+        self.machine.expect('TYPED', 30)
+        self.machine.expect(self.prompt, 30)
+
+    def attach(self):
+        self.machine.console(self.name)
+        self.machine.send('\n')
+        self.machine.expect(self.prompt, 60)
+
+    def run(self, command, timeout=120):
+        """One shell command in the tenant, whose console is attached: (exit status, output)."""
+        machine = self.machine
+        machine.commands += 1
+        mark = f'{machine.commands:04d}'
+        machine.send(f"echo @BE''GIN{mark}; {command}; echo @E''ND{mark}=$?.\n")
+        text, match = machine.expect(rf'@END{mark}=(\d+)\.', timeout)
+        machine.expect(self.prompt, 60)
+        return int(match.group(1)), machine.output(text, mark)
+
+    def ok(self, command, timeout=120):
+        status, text = self.run(command, timeout)
+        check(status == 0, f'`{command}` in {self.name} gave status {status}: {text.strip()[-300:]}')
+        return text
+
+    def rows(self):
+        lines = self.ok('xl list').strip().split('\n')[1:]
+        return {line.split()[0]: line.split()[1:] for line in lines}
+
+    def guest_says(self, name, pattern, seconds=120):
+        """Waits until the guest's console has said it, reading along in the tenant."""
+        self.ok(f'n=0; until grep -q {pattern!r} /tmp/{name}.log; do sleep 1; n=$((n+1)); '
+                f'[ $n -lt {seconds} ] || break; done; [ $n -lt {seconds} ]', 2 * seconds)
+
+    def open_console(self, name):
+        """xl console of a guest, once it has one, into a file."""
+        self.ok(f'n=0; until xenstore-exists /local/domain/$(xl domid {name})/console/tty; do '
+                'sleep 1; n=$((n+1)); [ $n -lt 60 ] || break; done; [ $n -lt 60 ]', 120)
+        self.ok(f'rm -f /tmp/keys; mkfifo /tmp/keys; '
+                f'(xl console {name} <>/tmp/keys >/tmp/{name}.log 2>&1 &)')
+
+    def type(self, name, keys):
+        """Keys for the guest's console, again until its answer is there: it may still be starting."""
+        self.ok(f'tty=$(xenstore-read /local/domain/$(xl domid {name})/console/tty)')
+        self.ok(f'n=0; until grep -q answer-42 /tmp/{name}.log; do echo {keys!r} >$tty; sleep 3; '
+                'n=$((n+1)); [ $n -lt 30 ] || break; done; [ $n -lt 30 ]', 200)
+
+    def outside(self):
+        """Frames that neither the tenant's own account nor its fief has: free ones, and what its
+        account holds, which grows and shrinks by page tables and by Linux's balloon."""
+        frames = count_frames(self.machine)
+        domid = self.machine.ok(f'xl domid {self.name}').strip()
+        return frames.free + sum(held + promised for name, held, promised, _ in frames.accounts
+                                 if name == f'domain-{domid}')
+
+    def destroy(self):
+        self.machine.ok(f'xl destroy {self.name}', 240)
+
+
+@test(machine=PLAIN, xen=FIEF_ONLY)
+def dom0_of_its_own(bed):
+    """What a person does in dom0, done in a tenant, whose world is its fief."""
+    machine = bed.machine
+    tenant = Tenant(machine)
+    tenant.create()
+    before = tenant.outside()
+    tenant.attach()
+    row = tenant.rows()
+    check(list(row) == ['Domain-0'] and row['Domain-0'][:3] == ['0', '320', '2'],
+          f'the tenant sees {row}')
+    text = tenant.ok('xl info')
+    for key, value in (('total_memory', BUDGET + 320), ('xen_version', r'4\.17.*')):
+        check(re.search(rf'^{key}\s*:\s*{value}\s*$', text, re.M), f'xl info: no {key} {value}')
+    free = int(re.search(r'free_memory\s*:\s*(\d+)', text).group(1))
+    check(BUDGET - 4 <= free <= BUDGET, f'{free} MiB are free in a fief of {BUDGET}')
+    guest_life(tenant)
+    machine.leave()
+    check(list(rows(machine)) == ['Domain-0', 'tenant'], f'dom0 sees {list(rows(machine))}')
+    after = tenant.outside()
+    check(after == before, f'{before} frames are outside the tenant, after its guests {after}')
+    tenant.destroy()
+
+
+def guest_life(tenant):
+    """Create, console, reboot, destroy, in a tenant."""
+    tenant.ok('xl create -q /domu/guest.cfg', 240)
+    check(tenant.rows()['guest'][:3] == ['1', '192', '1'], f'the tenant sees {tenant.rows()}')
+    tenant.open_console('guest')
+    tenant.guest_says('guest', 'GUEST-UP')
+    tenant.type('guest', 'echo answer-$((40+2))')
+    tenant.ok('xl reboot guest', 120)
+    tenant.ok('n=0; until [ "$(xl domid guest)" = 2 ]; do sleep 1; n=$((n+1)); '
+              '[ $n -lt 60 ] || break; done; [ $n -lt 60 ]', 180)
+    tenant.open_console('guest')
+    tenant.guest_says('guest', 'GUEST-UP')
+    tenant.ok('xl destroy guest', 120)
+    check(list(tenant.rows()) == ['Domain-0'], f'after destroy the tenant sees {tenant.rows()}')
+
+
+@test(machine=PLAIN, xen=FIEF_ONLY)
+def knows_the_time(bed):
+    """From its clock chip. Linux counts system time from its own start and Fief from the domain's,
+    so it may be ahead by what dom0 took to start."""
+    machine = bed.machine
+    tenant = Tenant(machine)
+    tenant.create()
+    tenant.attach()
+    there = int(tenant.ok('date +%s'))
+    machine.leave()
+    here = int(machine.ok('date +%s'))
+    check(-60 <= here - there <= 120, f'the tenant says {there}, dom0 says {here}')
+    tenant.destroy()
+
+
+@test(machine=PLAIN, xen=FIEF_ONLY)
+def shuts_itself_down(bed):
+    """Its power switch is its own: the machine stays."""
+    machine = bed.machine
+    tenant = Tenant(machine)
+    tenant.create()
+    tenant.attach()
+    machine.send('poweroff\n')
+    machine.expect('dom0# ', 120)
+    machine.ok('n=0; while xl domid tenant 2>/dev/null; do sleep 1; n=$((n+1)); '
+               '[ $n -lt 60 ] || break; done; [ $n -lt 60 ]', 120)
+
+
+@test(machine=PLAIN, xen=FIEF_ONLY)
+def dies_with_its_guests(bed):
+    """destroy in dom0 while a guest of the tenant runs; revoke while another does."""
+    machine = bed.machine
+    tenant = Tenant(machine)
+    for end in ('xl destroy tenant', 'fief revoke tenant; xl destroy tenant'):
+        tenant.create()
+        tenant.attach()
+        tenant.ok('xl create -q /domu/guest.cfg', 240)
+        tenant.ok('xl create -q -p /domu/small.cfg', 120)
+        machine.leave()
+        machine.ok(end, 240)
+        wait_frames(machine, bed.frames)
+
+
+@test(machine=ROOMY, xen=FIEF_ONLY)
+def two_that_do_not_see_each_other(bed):
+    machine = bed.machine
+    first, second = Tenant(machine, 'tenant'), Tenant(machine, 'tenant2')
+    for one in (first, second):
+        one.create()
+        one.attach()
+        one.ok('xl create -q /domu/guest.cfg', 240)
+        machine.leave()
+    for one in (first, second):
+        one.attach()
+        row = one.rows()
+        check(sorted(row) == ['Domain-0', 'guest'] and row['guest'][0] == '1',
+              f'{one.name} sees {row}')
+        one.ok('xl destroy guest')
+        machine.leave()
+    check(sorted(rows(machine)) == ['Domain-0', 'tenant', 'tenant2'],
+          f'dom0 sees {list(rows(machine))}')
+    first.destroy()
+    second.attach()
+    second.ok('xl create -q /domu/guest.cfg && xl destroy guest', 240)
+    machine.leave()
+    second.destroy()
