@@ -59,7 +59,7 @@ help:
 	@echo "make test    check, lint, bench-check, then the system tests in QEMU (some 20 minutes)"
 	@echo "make bench   measure Fief and Debian's Xen side by side: a table, and $(BUILD)/bench/report.html"
 	@echo "make bench-check  compare instruction counts with the committed ones (part of make test)"
-	@echo "make soak    system tests of large machines and many guests (an hour, and 18 GiB of RAM)"
+	@echo "make soak    large machines, many guests, attacks at full size (hours, and 18 GiB of RAM)"
 	@echo "make readme  write the README's table of what works from the results of the tests"
 	@echo "make clean   remove $(BUILD)/"
 	@echo

@@ -23,3 +23,4 @@ system-test: $(HYPERVISOR) dom0-test
 
 soak: $(HYPERVISOR) dom0-test
 	@tests/system/run.py --hypervisor $(HYPERVISOR) --soak $(TESTS)
+	@FIEF_SOAK=1 tests/system/run.py --hypervisor $(HYPERVISOR) attacks.

@@ -109,6 +109,7 @@ REMARKS = {
     'fief_op.audit': 'recomputes all accounts from the frame table, with the books held still; '
                      'the answer is the number of differences',
     'fief_op.fail_charge': 'for tests: one charge of the machine fails as if there were no memory',
+    'fief_op.stretch': 'how long an interrupt may have to wait: the longest stretch without a look',
 }
 
 HEAD = """# The Xen ABI that Fief offers

@@ -13,7 +13,8 @@ import csource
 
 # text, data, bss in bytes; memory in KiB
 XEN = {'lines': '196 k', 'function': 7158, 'size': (711698, 246564, 254152), 'kept': 32684,
-       'guest 1': 1700, 'guest 4': 5068}
+       'guest 1': 1700, 'guest 4': 5068, 'own domain': 64, 'own vcpu': 36, 'frame': 56}
+
 
 
 def source_rows(root):
@@ -47,6 +48,26 @@ def image_size(elf):
     return None
 
 
+def frame_bytes(root):
+    with open(os.path.join(root, 'hv/account/frame.h'), encoding='utf-8') as file:
+        return re.search(r'sizeof\(struct frame\) == (\d+)', file.read()).group(1)
+
+
+def attack_rows(seen):
+    """What tests/system/attacks.py measured. They are not known of Xen."""
+    for key, value in seen.items():
+        if key.startswith('stretch '):
+            what = f'interrupts wait at most, {key[8:]}, instructions'
+            yield what, f'{value[0]} ({value[1]})', ''
+    for key, what in (('lock waits of five ends', 'waits for the pool when five large ones die'),
+                      ('charges of a creation', 'charges of xl create, each refused once')):
+        yield what, str(seen.get(key, '-')), ''
+    rates = seen.get('beside a flood')
+    if rates:
+        share = 100 * rates['flood'] / rates['spin']
+        yield 'progress beside a flood, of that beside a spinner', f'{share:.0f} %', ''
+
+
 def rows(root, hypervisor, seen):
     """(what, here, Xen) as text."""
     folders, total, longest = source_rows(root)
@@ -62,6 +83,11 @@ def rows(root, hypervisor, seen):
         key = f'guest {vcpus}'
         what = f'RAM of an idle guest of {vcpus} vcpu beyond its own, KiB'
         yield what, str(seen.get(key, '-')), str(XEN[key])
+    yield 'frame table, bytes a frame', frame_bytes(root), str(XEN['frame'])
+    for key, what in (('own domain', 'own memory of a domain without vcpus, KiB'),
+                      ('own vcpu', 'own memory of a vcpu, KiB')):
+        yield what, str(seen.get(key, '-')), str(XEN[key])
+    yield from attack_rows(seen)
     yield 'free frames before 25 cycles', str(seen.get('free before', '-')), '253970'
     yield 'free frames after', str(seen.get('free after', '-')), '253964'
 

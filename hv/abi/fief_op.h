@@ -27,6 +27,8 @@
                            // number of differences; all pcpus that need a frame wait for it
 #define FIEF_OP_fail_charge 9u // struct fief_fail_charge; only for who holds the power; for tests
 
+#define FIEF_OP_stretch 10u // struct fief_stretch; only for who holds the power
+
 #define FIEF_ABI_VERSION 1u
 #define FIEF_CLASSES 16u          // room for classes; not all are in use
 #define FIEF_NAME 16u             // bytes of a name, with the zero byte at its end
@@ -113,5 +115,19 @@ struct fief_fail_charge {
     uint64_t after; // in: 1 fails the next charge; 0: none
     uint64_t left;  // out: what was left of the last order; 0: it has struck, or there was none
 };
+
+// The longest stretch that a CPU stayed in the hypervisor without looking whether an interrupt
+// waits, since it was asked for.
+struct fief_stretch {
+    uint32_t command; // in: FIEF_STRETCH_*
+    uint32_t pad;
+    uint64_t longest; // out: ticks of the machine's counter
+    uint64_t ticks_a_second;
+    char what[FIEF_NAME]; // the hypercall in which it was; "trap": in none
+};
+
+#define FIEF_STRETCH_READ 0u
+#define FIEF_STRETCH_START 1u // forget what was found, measure from now on
+#define FIEF_STRETCH_STOP 2u
 
 #endif

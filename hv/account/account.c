@@ -222,8 +222,11 @@ int account_charge(struct account *a, enum frame_class c, unsigned order, mfn_t 
 
 int account_charge_ram(struct account *a, unsigned order, struct account_ram *out)
 {
+    uint64_t used = 0;
+
     out->claim = a->claims;
-    out->run = charge(a, FC_RAM, order, &out->claimed);
+    out->run = charge(a, FC_RAM, order, &used);
+    out->claimed = (uint32_t)used;
     return out->run.n != 0 ? 0 : -E_NOMEM;
 }
 

@@ -69,7 +69,7 @@ int account_charge(struct account *a, enum frame_class c, unsigned order, mfn_t 
 // unused: then what was used up is set aside again, unless the claim has been given up meanwhile.
 struct account_ram {
     mfn_t run;
-    uint64_t claimed; // frames that came out of the claim
+    uint32_t claimed; // frames that came out of the claim
     uint64_t claim;   // which one
 };
 int account_charge_ram(struct account *a, unsigned order, struct account_ram *out) MUST_CHECK;

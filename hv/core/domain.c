@@ -13,8 +13,6 @@
 #include "port/machine.h"
 #include "port/timer.h"
 
-#define DESTROY_STEPS 8u // of the drain in one leg of destroydomain
-
 static _Atomic uint64_t last_identity;
 
 uint64_t domain_next_identity(void)
@@ -93,10 +91,8 @@ int domain_destroy(struct domain *d)
         domain_pause(d);
         fief_note_dying(d);
     }
-    for (unsigned i = 0; i < DESTROY_STEPS; i++) {
-        if (life_drain(d) == STEP_DONE) {
-            return 0;
-        }
+    if (life_drain(d) == STEP_DONE) {
+        return 0;
     }
     if (first) {
         reaper_call(f->share); // if the caller does not come again

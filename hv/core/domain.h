@@ -84,6 +84,14 @@ enum domain_holding {
     HOLDS_DEVICES = 4, // direct-mapped, drives devices
 };
 
+// A run of RAM that populate has charged and is clearing, a part in each leg. It is the domain's
+// like any other, but mapped nowhere yet; the next call goes on with it.
+struct scrub {
+    struct account_ram ram; // run: MFN_NONE: none
+    uint16_t clean;         // frames of it that are clear
+    uint8_t order;
+};
+
 struct domain {
     struct account account; // first: see account.h
     struct domain *hash_next; // fief's hash, written under fief.lock, read without
@@ -94,6 +102,7 @@ struct domain {
     _Atomic uint8_t life;   // enum domain_life
     uint8_t rows;           // how many rows of the life table are made and not yet settled
     uint8_t quiesced;       // drain: how many of them, from the last, are quiet
+    uint8_t vcpus_away;     // drain: how many of them will never be heard of again
     uint8_t holdings;       // enum domain_holding
     bool started;           // tools have let it run
     uint16_t counted_vcpus; // of the fief's allowance
@@ -130,6 +139,7 @@ struct domain {
     mfn_t vgic_frame;          // pointers to the vcpus' parts, then the shared lines
     struct watchdog watchdog[WATCHDOGS];
     uint64_t max_pages;        // what max_mem said, frames
+    struct scrub scrub;        // under p2m.lock
     uint16_t console_used;     // console_io of a guest without a console: a line for the log
     char console_line[DOMAIN_CONSOLE_LINE];
     uint64_t console_full_ns;  // console ring: full since then, 0: it was not; under p2m.lock
@@ -210,6 +220,7 @@ static inline struct vcpu *vcpu_current(void)
 }
 
 // Memory operations on one extent; each a transaction of its own (core/memory.c).
+// -E_AGAIN: a part of the run has been cleared; call again.
 int memory_populate(struct domain *d, gfn_t g, unsigned order) MUST_CHECK;
 int memory_decrease(struct domain *d, gfn_t g, unsigned order) MUST_CHECK;
 int memory_add_own(struct domain *d, gfn_t g, mfn_t m) MUST_CHECK; // shared_info, grant frames

@@ -15,8 +15,9 @@
 #include "lib/errno.h"
 #include "lib/panic.h"
 
-#define STEP_RUNS 16u    // runs given back in one step
-#define STEP_RECORDS 16u // mapping records or ports dealt with in one step
+#define STEP_RUNS 16u   // runs given back in one step
+#define STEP_RECORDS 6u // mapping records or ports dealt with in one step
+#define STEP_VCPUS 16u  // vcpus put away in one step
 
 static enum step quiesce_visible(struct domain *d)
 {
@@ -43,9 +44,13 @@ static enum step quiesce_vcpus(struct domain *d)
         }
     }
     // Their areas lie in RAM that may be lent: nobody writes to them when frames begin to go.
-    for (uint32_t i = 0; i < d->vcpu_count; i++) {
-        vcpu_timers_stop(d->vcpu[i]);
-        vcpu_areas_drop(d->vcpu[i]);
+    for (unsigned i = 0; i < STEP_VCPUS && d->vcpus_away < d->vcpu_count; i++) {
+        vcpu_timers_stop(d->vcpu[d->vcpus_away]);
+        vcpu_areas_drop(d->vcpu[d->vcpus_away]);
+        d->vcpus_away++;
+    }
+    if (d->vcpus_away < d->vcpu_count) {
+        return STEP_AGAIN;
     }
     watchdog_fini(d);
     cap_fini(&d->cap);

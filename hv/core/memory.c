@@ -8,6 +8,8 @@
 #include "lib/panic.h"
 #include "port/mem.h"
 
+#define SCRUB_FRAMES 32u // cleared before others are looked for
+
 static int map_run(struct domain *d, gfn_t g, mfn_t m, unsigned order)
 {
     int err = order == ORDER_2M ? p2m_map(&d->p2m, g, m, order, P2M_RAM, P2M_RWX) : -E_EXIST;
@@ -29,21 +31,76 @@ static int map_run(struct domain *d, gfn_t g, mfn_t m, unsigned order)
     return err;
 }
 
+// The run that an earlier call has left half clean, of that order or any (negative). False: none.
+static bool scrub_find(struct domain *d, int order, struct scrub *s)
+{
+    bool found;
+
+    spin_lock(&d->p2m.lock);
+    *s = d->scrub;
+    found = s->ram.run.n != 0 && (order < 0 || s->order == order);
+    if (found) {
+        d->scrub.ram.run = MFN_NONE;
+    }
+    spin_unlock(&d->p2m.lock);
+    return found;
+}
+
+// Leaves it for the next call that wants such a run. False: another is there already.
+static bool scrub_leave(struct domain *d, const struct scrub *s)
+{
+    bool left;
+
+    spin_lock(&d->p2m.lock);
+    left = d->scrub.ram.run.n == 0;
+    if (left) {
+        d->scrub = *s;
+    }
+    spin_unlock(&d->p2m.lock);
+    return left;
+}
+
+// A run of that order to clean: one that was begun, or a new one.
+static int scrub_take(struct domain *d, unsigned order, struct scrub *s)
+{
+    struct scrub other;
+    int err;
+
+    if (order > 0 && scrub_find(d, (int)order, s)) {
+        return 0;
+    }
+    s->order = (uint8_t)order;
+    s->clean = 0;
+    err = account_charge_ram(&d->account, order, &s->ram);
+    if (err != 0 && scrub_find(d, -1, &other)) {
+        // Nobody came to go on with it, and now it is in the way.
+        account_uncharge_ram(&d->account, &other.ram);
+        err = account_charge_ram(&d->account, order, &s->ram);
+    }
+    return err;
+}
+
 // Scrubs before it takes the lock: 2 MiB take long, and vcpus of the domain may wait for it.
 static int populate_new(struct domain *d, gfn_t g, unsigned order)
 {
-    struct account_ram ram;
-    int err = account_charge_ram(&d->account, order, &ram);
+    struct scrub s;
+    int err = scrub_take(d, order, &s);
 
     if (err != 0) {
         return err;
     }
-    frame_zero(ram.run, order);
+    while (s.clean < 1u << order) {
+        frame_zero(mfn_add(s.ram.run, s.clean), 0);
+        s.clean++;
+        if (s.clean % SCRUB_FRAMES == 0 && s.clean < 1u << order && scrub_leave(d, &s)) {
+            return -E_AGAIN;
+        }
+    }
     spin_lock(&d->p2m.lock);
-    err = map_run(d, g, ram.run, order);
+    err = map_run(d, g, s.ram.run, order);
     spin_unlock(&d->p2m.lock);
     if (err != 0) {
-        account_uncharge_ram(&d->account, &ram);
+        account_uncharge_ram(&d->account, &s.ram);
     }
     return err;
 }

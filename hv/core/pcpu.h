@@ -46,6 +46,10 @@ struct pcpu {
     uint64_t limit_since;        // start of the period of guest_printk's rate limit, ns
     uint32_t limit_used;         // messages printed in it
     uint32_t limit_lost;         // and suppressed
+    uint64_t stretch_begun;      // stretch.h: this pcpu alone writes them, but for the start
+    uint64_t stretch_longest;
+    const char *stretch_what;
+    const char *stretch_longest_what;
 };
 
 extern struct pcpu pcpus[PCPU_MAX];

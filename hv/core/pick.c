@@ -9,6 +9,7 @@
 // timer wakes it out of the hardware.
 #include "core/event.h"
 #include "core/runq.h"
+#include "core/stretch.h"
 #include "port/vcpu.h"
 
 #define PULL_NS (SLICE_NS / 2) // less advantage than this takes nobody over
@@ -471,10 +472,13 @@ static void idle(struct pcpu *p)
         runstate_update(p->loaded);
     }
     if (!atomic_load_explicit(&p->kicked, memory_order_acquire)) {
+        stretch_look();
         epoch_leave();
         arch_cpu_wait();
         epoch_enter();
+        stretch_begin();
     }
+    stretch_look();
     arch_cpu_poll();
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/fief_life.h"
 #include "core/runq.h"
+#include "core/stretch.h"
 
 #define DELAY_NS 10000000ull // until then the end is left to who destroys the domain
 #define RETRY_NS 200000ull  // nothing could be done: other pcpus are to leave the hypervisor first
@@ -109,6 +110,7 @@ static enum reaped work(struct pcpu *p, struct fief *f, uint64_t until)
 
     do {
         end = fief_reap(f);
+        stretch_look();
         arch_cpu_poll();
     } while (end == REAPED_STEP && !atomic_load_explicit(&p->kicked, memory_order_relaxed) &&
              time_now() < until);

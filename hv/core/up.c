@@ -7,6 +7,7 @@
 #include "abi/xen.h"
 #include "core/console.h"
 #include "core/domain.h"
+#include "core/stretch.h"
 #include "core/wallclock.h"
 #include "port/irqchip.h"
 #include "vdev/vrtc.h"
@@ -27,6 +28,7 @@ void up_enter(struct arch_vcpu *a)
     struct vcpu *v = vcpu_of_arch(a);
 
     epoch_enter();
+    stretch_begin();
     atomic_store_explicit(&v->sched.in_guest, false, memory_order_release);
     if (v->vgic.slots.used) {
         take_slots(v);
@@ -76,6 +78,7 @@ static SELDOM struct arch_vcpu *leave_slowly(struct pcpu *p)
         irqchip_load_slots(&v->vgic.slots);
         p->slots_live = v->vgic.slots.used != 0;
     }
+    stretch_look();
     epoch_leave();
     return &v->arch;
 }

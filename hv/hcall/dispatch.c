@@ -4,6 +4,7 @@
 // charges nothing; what a row may cost stands in the row.
 #include "hcall/hcall.h"
 
+#include "core/stretch.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "port/timer.h"
@@ -53,7 +54,8 @@ bool hcall_preempt(void)
     uint64_t *begun = &leg_begun[arch_cpu_id()];
     uint64_t now;
 
-    if (pcpu_this()->kicked) {
+    stretch_look();
+    if (pcpu_this()->kicked || arch_cpu_pending()) {
         return true;
     }
     now = time_counter();
@@ -191,6 +193,7 @@ static long call_row(struct hcall *h, const struct hcall_row *row, uint64_t user
     if (row->right != RIGHT_NONE && !hcall_has_right(h->caller, row->right)) {
         return -E_PERM;
     }
+    stretch_name(row->name);
     return row->size ? call_with_argument(h, row, user) : row->call(h);
 }
 
@@ -202,6 +205,7 @@ static long call_by_registers(struct hcall *h, const struct hcall_row *row)
     if (row->right != RIGHT_NONE && !hcall_has_right(h->caller, row->right)) {
         return -E_PERM;
     }
+    stretch_name(row->name);
     return row->call(h);
 }
 

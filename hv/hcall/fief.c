@@ -7,6 +7,7 @@
 #include "account/bill.h"
 #include "core/lifecycle.h"
 #include "core/price.h"
+#include "core/stretch.h"
 #include "hcall/domctl.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -200,6 +201,26 @@ static long op_fail_charge(struct hcall *h)
     return 0;
 }
 
+static long op_stretch(struct hcall *h)
+{
+    struct fief_stretch *a = (void *)h->in.bytes;
+    struct stretch_found found;
+
+    if (a->command > FIEF_STRETCH_STOP) {
+        return -E_INVAL;
+    }
+    if (a->command == FIEF_STRETCH_START) {
+        stretch_start();
+    } else if (a->command == FIEF_STRETCH_STOP) {
+        stretch_stop();
+    }
+    found = stretch_longest();
+    a->longest = found.ticks;
+    a->ticks_a_second = time_frequency();
+    string_copy(a->what, found.what ? found.what : "", sizeof(a->what));
+    return 0;
+}
+
 static const struct hcall_row rows[] = {
     [FIEF_OP_version] = {.name = "version", .call = op_version, .right = RIGHT_OBSERVE, .work = 1},
     [FIEF_OP_class] = {.name = "class", .call = op_class, .size = sizeof(struct fief_class),
@@ -224,6 +245,9 @@ static const struct hcall_row rows[] = {
     [FIEF_OP_fail_charge] = {.name = "fail_charge", .call = op_fail_charge,
                              .size = sizeof(struct fief_fail_charge), .direction = DIR_INOUT,
                              .right = RIGHT_MACHINE, .work = 1},
+    [FIEF_OP_stretch] = {.name = "stretch", .call = op_stretch,
+                         .size = sizeof(struct fief_stretch), .direction = DIR_INOUT,
+                         .right = RIGHT_MACHINE, .work = 1},
 };
 
 const struct hcall_family fief_family = {

@@ -30,8 +30,11 @@ static long extents_run(struct hcall *h, extent_call *call)
             return (long)done;
         }
         error = call(h->target, gfn(pfn), r->extent_order);
-        if (error == -E_RESTART) {
+        if (error == -E_RESTART || (error == -E_AGAIN && hcall_preempt())) {
             return memory_again(h, done);
+        }
+        if (error == -E_AGAIN) {
+            continue;
         }
         if (error) {
             return (long)done;

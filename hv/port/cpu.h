@@ -12,6 +12,7 @@
 //   unsigned arch_cpu_id(void)     number of this pcpu, 0 .. count-1
 //   void arch_cpu_relax(void)      a hint inside a waiting loop; on the sim, lets others run
 //   void arch_lock_released(lock)  nothing; on the sim, another pcpu may go on here
+//   bool arch_cpu_pending(void)    whether an interrupt waits to be taken by this pcpu
 
 // How many pcpus run; fixed after boot.
 unsigned arch_cpu_count(void);

@@ -21,7 +21,8 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
-extern const struct command cycles_commands[], small_commands[];
+extern const struct command cycles_commands[], race_commands[], many_commands[], rich_commands[],
+    run_commands[], small_commands[];
 
 // Ends the program with "attack: ..." and status 1.
 _Noreturn void wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -39,8 +40,11 @@ long fief_call(uint32_t op, void *argument, size_t size);
 struct fief_budget budget(void);
 // Frames of a class that a domain holds now; name as in FIEF_OP_class.
 uint32_t held(uint32_t domid, const char *name);
-// Waits until the fief has so many free frames again; ends the program when it has not in time.
-void must_settle(uint64_t free_frames);
+// Frames of the fief that are free and not promised: dom0, which is direct-mapped, pays page tables
+// out of what it was promised.
+uint64_t available(void);
+// Waits until so many are available again; ends the program when they are not in time.
+void must_settle(uint64_t frames);
 
 // A domain without memory, made by createdomain alone.
 uint32_t subject_create(unsigned vcpus, unsigned ports);

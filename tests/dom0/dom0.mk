@@ -9,7 +9,7 @@ TEST_INITRD := $(BUILD)/dom0-test.cpio
 ATTACK_LIBS := $(foreach l,xenctrl xengnttab xenevtchn xenforeignmemory xendevicemodel xencall \
                  xentoolcore xentoollog,$(XEN_SYSROOT)/usr/lib/aarch64-linux-gnu/lib$l.a)
 
-$(ATTACK): $(ATTACK_C) tests/dom0/attack.h tests/guest/mailbox.h hv/abi/fief_op.h \
+$(ATTACK): $(ATTACK_C) tests/dom0/attack.h $(wildcard tests/guest/*.h) hv/abi/fief_op.h \
     tests/dom0/dom0.mk | $(XEN_SYSROOT)/key
 	@echo "TOOL    $@"
 	@mkdir -p $(@D)

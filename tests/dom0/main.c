@@ -9,7 +9,7 @@
 #include "attack.h"
 
 static const struct command *const tables[] = {
-    cycles_commands,
+    cycles_commands, race_commands, many_commands, rich_commands,   run_commands,
     small_commands,
 };
 

@@ -47,10 +47,28 @@ static int fail_charge(int argc, char **argv)
     return 0;
 }
 
+// stretch: prints the longest one since the last call, in nanoseconds, and begins afresh.
+static int stretch(int argc, char **argv)
+{
+    struct fief_stretch a = {.command = FIEF_STRETCH_READ};
+    uint64_t ns;
+
+    (void)argc;
+    (void)argv;
+    if (fief_call(FIEF_OP_stretch, &a, sizeof(a)) < 0) {
+        wrong("no answer about stretches");
+    }
+    ns = a.longest * (1000000000ull / a.ticks_a_second);
+    printf("ns=%llu in %s\n", (unsigned long long)ns, a.what);
+    a.command = FIEF_STRETCH_START;
+    return fief_call(FIEF_OP_stretch, &a, sizeof(a)) < 0;
+}
+
 const struct command small_commands[] = {
     {"kill", "DOMID", 1, kill_domain},
     {"mailbox", "DOMID", 1, show_mailbox},
     {"held", "DOMID CLASS", 2, show_held},
     {"fail-charge", "N", 1, fail_charge},
+    {"stretch", "", 0, stretch},
     {0},
 };

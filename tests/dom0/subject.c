@@ -12,6 +12,7 @@
 
 #include <xencall.h>
 #include <xenforeignmemory.h>
+#include <xentoollog.h>
 
 #include "attack.h"
 #include "mailbox.h"
@@ -29,7 +30,11 @@ static void *buffer;
 xc_interface *xc(void)
 {
     if (!interface) {
-        interface = xc_interface_open(NULL, NULL, 0);
+        // what fails is often what was meant to, so libxenctrl keeps quiet
+        xentoollog_logger *quiet =
+            (xentoollog_logger *)xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
+
+        interface = xc_interface_open(quiet, quiet, 0);
         must(interface != NULL, "/dev/xen/privcmd");
     }
     return interface;
@@ -96,17 +101,24 @@ uint32_t held(uint32_t domid, const char *name)
     return b.held[class_of(name)];
 }
 
-void must_settle(uint64_t free_frames)
+uint64_t available(void)
+{
+    struct fief_budget b = budget();
+
+    return b.free - b.promised;
+}
+
+void must_settle(uint64_t frames)
 {
     const struct timespec pause = {.tv_nsec = 50000000};
-    uint64_t now = budget().free;
+    uint64_t now = available();
 
-    for (int i = 0; i < SETTLE_TRIES && now != free_frames; i++) {
+    for (int i = 0; i < SETTLE_TRIES && now != frames; i++) {
         nanosleep(&pause, NULL);
-        now = budget().free;
+        now = available();
     }
-    if (now != free_frames) {
-        wrong("%llu frames were free, %llu are", (unsigned long long)free_frames,
+    if (now != frames) {
+        wrong("%llu frames were free, %llu are", (unsigned long long)frames,
               (unsigned long long)now);
     }
 }

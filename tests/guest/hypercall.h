@@ -6,8 +6,11 @@
 
 #include <stdint.h>
 
+#define HYPERCALL_MEMORY_OP 12u
 #define HYPERCALL_CONSOLE_IO 18u
+#define HYPERCALL_GRANT_TABLE_OP 20u
 #define HYPERCALL_SCHED_OP 29u
+#define HYPERCALL_EVENT_CHANNEL_OP 32u
 
 static inline int64_t hypercall5(unsigned number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
                                  uint64_t e)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// links: hv/hcall/dispatch.c
+// links: hv/hcall/dispatch.c hv/core/stretch.c
 // The dispatcher on a table of its own: which error comes first, what is copied, what a leg leaves.
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "core/stretch.h"
 #include "hcall/hcall.h"
 #include "lib/errno.h"
 #include "port/timer.h"
@@ -36,8 +37,19 @@ static struct fief fief_one, fief_other;
 static struct domain manager, subject, stranger;
 static struct vcpu vcpu;
 static uint64_t clock_ticks;
+static bool interrupted;
 static int calls, pins;
 static struct domain *seen_target;
+
+bool sim_interrupted(void)
+{
+    return interrupted;
+}
+
+unsigned arch_cpu_count(void)
+{
+    return 1;
+}
 
 uint64_t time_counter(void)
 {
@@ -317,6 +329,46 @@ static void a_leg_ends_after_its_time_or_at_a_kick(void **state)
     assert_false(hcall_preempt());
     pcpus[0].kicked = true;
     assert_true(hcall_preempt());
+    up_hypercall(&vcpu.arch);
+    pcpus[0].kicked = false;
+    assert_false(hcall_preempt());
+    interrupted = true;
+    assert_true(hcall_preempt());
+    interrupted = false;
+}
+
+// From the way in to a look, from look to look; the longest, and what it was in.
+static void stretches_are_measured_when_asked_for(void **state)
+{
+    struct stretch_found found;
+
+    (void)state;
+    clock_ticks = 1000;
+    stretch_begin();
+    clock_ticks += 100;
+    stretch_look();
+    assert_int_equal(stretch_longest().ticks, 0);
+    stretch_start();
+    clock_ticks += 100;
+    stretch_look();
+    assert_int_equal(stretch_longest().ticks, 0); // it had begun before
+    stretch_begin();
+    clock_ticks += 30;
+    (void)hcall_preempt();
+    stretch_name("row");
+    clock_ticks += 50;
+    stretch_look();
+    clock_ticks += 1000; // in a guest
+    stretch_begin();
+    clock_ticks += 40;
+    stretch_look();
+    stretch_stop();
+    stretch_begin();
+    clock_ticks += 400;
+    stretch_look();
+    found = stretch_longest();
+    assert_int_equal(found.ticks, 50);
+    assert_string_equal(found.what, "row");
 }
 
 static void rights_are_things_held(void **state)
@@ -348,6 +400,7 @@ int main(void)
         cmocka_unit_test_setup(an_output_is_written_when_the_call_succeeds, set_up),
         cmocka_unit_test_setup(a_call_that_goes_on_is_made_again_with_what_it_left, set_up),
         cmocka_unit_test_setup(a_leg_ends_after_its_time_or_at_a_kick, set_up),
+        cmocka_unit_test_setup(stretches_are_measured_when_asked_for, set_up),
         cmocka_unit_test_setup(rights_are_things_held, set_up),
     };
 

@@ -171,7 +171,7 @@ static void test_growth_ends_at_the_ceiling(void **state)
     assert_int_equal(limit[FC_P2M], 5);
     err = 0;
     for (uint64_t g = 0; err == 0; g += PAGES_2M) {
-        err = memory_populate(d, gfn(RAM + g), 0);
+        err = populate_all(d, gfn(RAM + g), 0);
     }
     assert_int_equal(err, -E_NOMEM);
     assert_int_equal(d->account.held[FC_P2M], limit[FC_P2M]);

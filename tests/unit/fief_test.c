@@ -86,8 +86,8 @@ static void what_lives_in_it_is_paid_by_it_and_ends_with_it(void **state)
     struct domain *g = member_of(f);
 
     (void)state;
-    assert_int_equal(memory_populate(g, gfn(BLOCK), ORDER_2M), 0);
-    assert_int_equal(memory_populate(g, gfn(RAM), 0), 0);
+    assert_int_equal(populate_all(g, gfn(BLOCK), ORDER_2M), 0);
+    assert_int_equal(populate_all(g, gfn(RAM), 0), 0);
     assert_int_equal(pool_available(&fief_root->pool), free);
     check("a guest with memory");
     drain(f);

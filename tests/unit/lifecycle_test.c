@@ -324,7 +324,7 @@ static void test_dying_does_not_grow(void **state)
     d->life = LIFE_DEAD; // the last that can be seen of one
     held = d->account.total;
     assert_int_not_equal(gnttab_grow(d, 4), 0);
-    assert_int_not_equal(memory_populate(d, gfn(AWAY), 0), 0);
+    assert_int_not_equal(populate_all(d, gfn(AWAY), 0), 0);
     assert_int_not_equal(memory_decrease(d, gfn(RAM), 0), 0);
     assert_int_not_equal(memory_add_own(d, gfn(AWAY), d->shared_info), 0);
     assert_int_not_equal(view_map(d, gfn(AWAY), peer, gfn(RAM)), 0);

@@ -342,7 +342,7 @@ static bool scenario(void)
     if (guest_try(1, -1, &a) != 0) {
         return false;
     }
-    whole = guest_try(1, -1, &b) == 0 && memory_populate(a, gfn(BLOCK), ORDER_2M) == 0;
+    whole = guest_try(1, -1, &b) == 0 && populate_all(a, gfn(BLOCK), ORDER_2M) == 0;
     if (!whole) {
         finish("sharing with a failing charge");
         return false;

@@ -26,7 +26,7 @@ static void test_numbers_out_of_range(void **state)
         uint32_t handle;
 
         for (unsigned order = 0; order <= ORDER_MAX; order++) {
-            assert_int_not_equal(memory_populate(d, gfn(g), order), 0);
+            assert_int_not_equal(populate_all(d, gfn(g), order), 0);
             assert_int_not_equal(memory_decrease(d, gfn(g), order), 0);
         }
         assert_int_not_equal(memory_add_own(d, gfn(g), d->shared_info), 0);
@@ -37,11 +37,11 @@ static void test_numbers_out_of_range(void **state)
         assert_int_not_equal(event_fix_page(d, gfn(g), &m), 0);
         assert_int_not_equal(lend_try(d, g & (UINT64_MAX >> PAGE_SHIFT), other, 1, &handle),
                              GNTST_okay);
-        assert_int_not_equal(memory_populate(dom0, gfn(g), 0), 0);
+        assert_int_not_equal(populate_all(dom0, gfn(g), 0), 0);
         assert_int_equal(entry(d, g).type, P2M_NONE);
     }
     // The last page there is.
-    assert_int_equal(memory_populate(d, gfn((1ull << P2M_GFN_BITS) - 1), 0), 0);
+    assert_int_equal(populate_all(d, gfn((1ull << P2M_GFN_BITS) - 1), 0), 0);
     assert_int_equal(memory_decrease(d, gfn((1ull << P2M_GFN_BITS) - 1), 0), 0);
     assert_int_equal(d->account.total, held);
     guest_end(d);
@@ -61,15 +61,15 @@ static void test_populate(void **state)
     for (unsigned order = 0; order <= ORDER_MAX; order++) {
         uint64_t g = RAM + ((uint64_t)order << 10);
 
-        assert_int_equal(memory_populate(d, gfn(g), order), 0);
-        assert_int_equal(memory_populate(d, gfn(g), 0), -E_EXIST);
+        assert_int_equal(populate_all(d, gfn(g), order), 0);
+        assert_int_equal(populate_all(d, gfn(g), 0), -E_EXIST);
         assert_int_equal(*word(d, g + (1u << order) - 1), 0); // scrubbed
         *word(d, g) = order + 1;
         check("populate");
     }
     assert_int_equal(d->account.held[FC_RAM], (2u << ORDER_MAX) - 1);
-    assert_int_equal(memory_populate(d, gfn(RAM + 1), 1), -E_INVAL);
-    assert_int_equal(memory_populate(d, gfn(RAM), ORDER_MAX + 1), -E_INVAL);
+    assert_int_equal(populate_all(d, gfn(RAM + 1), 1), -E_INVAL);
+    assert_int_equal(populate_all(d, gfn(RAM), ORDER_MAX + 1), -E_INVAL);
     for (unsigned order = 0; order <= ORDER_MAX; order++) {
         assert_int_equal(*word(d, RAM + ((uint64_t)order << 10)), order + 1);
         assert_int_equal(memory_decrease(d, gfn(RAM + ((uint64_t)order << 10)), order), 0);
@@ -77,8 +77,8 @@ static void test_populate(void **state)
     assert_int_equal(d->account.held[FC_RAM], 0);
     assert_int_equal(d->account.held[FC_P2M], tables); // empty tables have gone back
     account_limit(&d->account, FC_RAM, 511);
-    assert_int_equal(memory_populate(d, gfn(BLOCK), ORDER_2M), -E_NOMEM);
-    assert_int_equal(memory_populate(d, gfn(BLOCK), 8), 0);
+    assert_int_equal(populate_all(d, gfn(BLOCK), ORDER_2M), -E_NOMEM);
+    assert_int_equal(populate_all(d, gfn(BLOCK), 8), 0);
     guest_end(d);
     check_all_back("populate");
 }
@@ -198,9 +198,9 @@ static void test_displacement(void **state)
     assert_int_equal(entry(d, RAM).mfn.n, d->gnttab.frame[0].n);
     assert_int_equal(d->account.held[FC_RAM], ram);
     assert_int_equal(memory_decrease(d, gfn(RAM), 0), -E_INVAL);
-    assert_int_equal(memory_populate(d, gfn(RAM), 0), -E_EXIST);
+    assert_int_equal(populate_all(d, gfn(RAM), 0), -E_EXIST);
     assert_int_equal(memory_remove(d, gfn(RAM)), 0);
-    assert_int_equal(memory_populate(d, gfn(RAM), 0), 0);
+    assert_int_equal(populate_all(d, gfn(RAM), 0), 0);
     check("displacement");
     guest_end(d);
     check_all_back("displacement");
@@ -231,23 +231,63 @@ static void test_direct_mapped(void **state)
     assert_int_equal(dom0->account.promised, promised - 1);
     assert_int_equal(dom0->account.promised + dom0->account.held[FC_P2M], sum);
     assert_int_equal(dom0->account.held[FC_RAM], ram);
-    assert_int_equal(memory_populate(dom0, gfn(dom0_page(0) - 1), 0), -E_NOMEM);
-    assert_int_equal(memory_populate(dom0, gfn(entry(d, RAM).mfn.n), 0), -E_NOMEM);
-    assert_int_equal(memory_populate(dom0, gfn(g), 0), 0);
+    assert_int_equal(populate_all(dom0, gfn(dom0_page(0) - 1), 0), -E_NOMEM);
+    assert_int_equal(populate_all(dom0, gfn(entry(d, RAM).mfn.n), 0), -E_NOMEM);
+    assert_int_equal(populate_all(dom0, gfn(g), 0), 0);
     assert_int_equal(entry(dom0, g).mfn.n, g);
     assert_int_equal(*word(dom0, g), 42);
-    assert_int_equal(memory_populate(dom0, gfn(g), 0), -E_EXIST);
+    assert_int_equal(populate_all(dom0, gfn(g), 0), -E_EXIST);
     // All of the block out and in again: the table stays, nothing is charged.
     assert_int_equal(memory_decrease(dom0, gfn(dom0_page(1024)), ORDER_2M), 0);
-    assert_int_equal(memory_populate(dom0, gfn(dom0_page(1024)), ORDER_2M), 0);
+    assert_int_equal(populate_all(dom0, gfn(dom0_page(1024)), ORDER_2M), 0);
     assert_int_equal(memory_add_own(dom0, gfn(g), dom0->shared_info), 0);
     assert_int_equal(memory_remove(dom0, gfn(g)), 0);
-    assert_int_equal(memory_populate(dom0, gfn(g), 0), 0);
+    assert_int_equal(populate_all(dom0, gfn(g), 0), 0);
     assert_int_equal(*word(dom0, g), 42);
     relieve(&d->account);
     check("direct-mapped");
     guest_end(d);
     check_all_back("direct-mapped");
+}
+
+// A large run is cleared in parts. Between two of them it is the domain's, whoever goes on with it;
+// when nobody does, it is in nobody's way.
+static void test_populate_in_parts(void **state)
+{
+    struct domain *d;
+    uint64_t held;
+    unsigned parts = 0;
+
+    (void)state;
+    boot(1);
+    d = guest_make();
+    held = d->account.held[FC_RAM];
+    assert_int_equal(memory_populate(d, gfn(BLOCK), ORDER_2M), -E_AGAIN);
+    assert_int_equal(d->account.held[FC_RAM], held + PAGES_2M);
+    assert_int_equal(entry(d, BLOCK).type, P2M_NONE);
+    check("a run half clean");
+    // another extent of the size goes on with it
+    while (memory_populate(d, gfn(BLOCK + PAGES_2M), ORDER_2M) == -E_AGAIN) {
+        parts++;
+    }
+    assert_true(parts > 4 && parts < 64);
+    assert_int_equal(d->account.held[FC_RAM], held + PAGES_2M);
+    assert_int_equal(entry(d, BLOCK + PAGES_2M).order, ORDER_2M);
+    for (uint64_t i = 0; i < PAGES_2M; i++) {
+        assert_int_equal(*word(d, BLOCK + PAGES_2M + i), 0);
+    }
+    // while one is half clean, others of other sizes come to their end
+    assert_int_equal(memory_populate(d, gfn(BLOCK), ORDER_2M), -E_AGAIN);
+    assert_int_equal(memory_populate(d, gfn(AWAY), 8), 0);
+    assert_int_equal(memory_populate(d, gfn(RAM), 0), 0);
+    // at the limit it makes room
+    account_limit(&d->account, FC_RAM, d->account.held[FC_RAM]);
+    assert_int_equal(memory_populate(d, gfn(RAM + 1), 0), 0);
+    account_limit(&d->account, FC_RAM, ACCOUNT_NO_LIMIT);
+    // and it dies with the domain
+    assert_int_equal(memory_populate(d, gfn(BLOCK), ORDER_2M), -E_AGAIN);
+    guest_end(d);
+    check_all_back("a run half clean when the domain died");
 }
 
 static bool scenario(void)
@@ -258,10 +298,10 @@ static bool scenario(void)
     if (guest_try(8, -1, &d) != 0) {
         return false;
     }
-    whole = memory_populate(d, gfn(BLOCK), ORDER_2M) == 0 && memory_populate(d, gfn(RAM), 3) == 0 &&
+    whole = populate_all(d, gfn(BLOCK), ORDER_2M) == 0 && populate_all(d, gfn(RAM), 3) == 0 &&
             memory_decrease(d, gfn(BLOCK + 1), 0) == 0 &&
             memory_add_own(d, gfn(BLOCK + 1), d->shared_info) == 0 &&
-            memory_populate(d, gfn(BLOCK + PAGES_2M), ORDER_2M) == 0 &&
+            populate_all(d, gfn(BLOCK + PAGES_2M), ORDER_2M) == 0 &&
             memory_add_own(d, gfn(BLOCK + PAGES_2M), d->shared_info) == 0 &&
             gnttab_grow(d, 4) == 0 && memory_add_own(d, gfn(AWAY), d->gnttab.frame[3]) == 0 &&
             memory_remove(d, gfn(AWAY)) == 0;
@@ -287,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_used_pages_stay),
         cmocka_unit_test(test_displacement),
         cmocka_unit_test(test_direct_mapped),
+        cmocka_unit_test(test_populate_in_parts),
         cmocka_unit_test(test_each_charge_fails),
     };
 

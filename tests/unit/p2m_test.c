@@ -184,7 +184,7 @@ static void test_devices(void **state)
     assert_int_equal(p2m_lookup(p, gfn(giga + 5)).type, P2M_DEVICE);
     assert_int_not_equal(memory_remove(d, gfn(giga + 5)), 0);
     assert_int_not_equal(memory_decrease(d, gfn(giga + 5), 0), 0);
-    assert_int_not_equal(memory_populate(d, gfn(giga + 5), 0), 0);
+    assert_int_not_equal(populate_all(d, gfn(giga + 5), 0), 0);
     assert_int_not_equal(memory_add_own(d, gfn(giga + 5), d->shared_info), 0);
     assert_null(p2m_access_ptr(p, (gpa_t){giga << PAGE_SHIFT}, ACCESS_READ));
     finish("devices");
@@ -201,7 +201,7 @@ static bool scenario(void)
     whole = p2m_prepare(&g->p2m, gfn(AWAY)) == 0;
     p2m_unprepare(&g->p2m, gfn(AWAY));
     whole = whole && p2m_map_device(&g->p2m, gfn(LEVEL2_SPAN - 1), 0x8000000 - 1, 514) == 0 &&
-            memory_populate(g, gfn(0), 0) == 0;
+            populate_all(g, gfn(0), 0) == 0;
     check("tables with a failing charge");
     guest_end(g);
     return whole;

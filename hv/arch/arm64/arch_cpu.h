@@ -5,6 +5,7 @@
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct arch_vcpu;
@@ -53,6 +54,15 @@ static inline void arch_cpu_relax(void)
 static inline void arch_lock_released(const void *lock)
 {
     (void)lock;
+}
+
+static inline bool arch_cpu_pending(void)
+{
+    uint64_t isr;
+
+    // Arm ARM D17.2.71, ISR_EL1: at EL2 it shows physical interrupts; I is bit 7, F bit 6.
+    __asm__ volatile("mrs %0, isr_el1" : "=r"(isr));
+    return (isr & (3u << 6)) != 0;
 }
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 extern _Thread_local unsigned sim_this_cpu;
@@ -13,6 +14,12 @@ void sim_relax(void) __attribute__((weak));
 
 // A lock has been released: here another pcpu may go on (sim_interleave). Absent as above.
 void sim_lock_released(const void *lock) __attribute__((weak));
+bool sim_interrupted(void);
+
+static inline bool arch_cpu_pending(void)
+{
+    return sim_interrupted();
+}
 
 static inline unsigned arch_cpu_id(void)
 {

@@ -91,6 +91,11 @@ static bool pending(const struct sim_cpu *c)
            memchr(c->raised, 1, sizeof(c->raised));
 }
 
+bool sim_interrupted(void)
+{
+    return pending(&sim_cpus[sim_this_cpu]);
+}
+
 void arch_cpu_wait(void)
 {
     struct sim_cpu *c = &sim_cpus[sim_this_cpu];
