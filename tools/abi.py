@@ -85,7 +85,7 @@ REMARKS = {
     'sysctl.getdomaininfolist': '1024 domains at most a call',
     'sysctl.debug_keys': '32 keys at most a call',
     'sysctl.cpupool_op': 'INFO of pool 0, FREEINFO, MOVEDOMAIN to pool 0; one pool, other operations -EOPNOTSUPP',
-    'sysctl.scheduler_op': 'the rate limit, 100 to 500000 us; 0, the default, is none; only the holder of the power '
+    'sysctl.scheduler_op': 'the rate limit, 100 to 500000 us; 0 is none, the default is 1000; only the holder of the power '
                            'sets it',
     'domctl.createdomain': 'flags hvm and hap exactly; GICv3; grant tables version 1; at most 128 vcpus; no IOMMU, '
                            'vPMU, TEE, vmtrace. Vcpus are paid for here',

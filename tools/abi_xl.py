@@ -25,7 +25,7 @@ COMMANDS = [
     ('vcpu-list', ALIKE, 'xl.vcpu_list'),
     ('vcpu-pin', ALIKE, 'tools.pins'),
     ('vcpu-set, mem-set, mem-max, sysrq', ALIKE, 'tools.vcpus_and_memory_of_a_running_guest'),
-    ('sched-credit2 (-w, -c, -s)', 'as on Xen; no rate limit unless one is set',
+    ('sched-credit2 (-w, -c, -s)', 'as on Xen',
      'tools.cap_and_rate_limit'),
     ('sched-credit, sched-rtds', 'refused, as on Xen: the scheduler is credit2',
      'commands.what_they_say'),

@@ -138,6 +138,7 @@ void boot_main(uint64_t fdt)
     ram_init(&machine, &plan, &modules);
     pcpu_init();
     sched_init();
+    sched_set_rate_limit(SCHED_RATE_LIMIT_US);
     irqchip_init(&machine);
     time_init(&machine);
     cpus = arch_smp_start(&machine);

@@ -60,6 +60,10 @@ void sched_update(struct vcpu *v);
 bool sched_stopped(const struct vcpu *v);
 // True once its registers are all in memory.
 bool sched_saved(const struct vcpu *v);
+// The limit that a machine starts with, credit2's. Without one a guest that sends many events, such
+// as console output, changes places with dom0 at each of them, and xenconsoled then counts so many
+// that it stops reading.
+#define SCHED_RATE_LIMIT_US 1000u
 // Who has been chosen to run is not interrupted by others for so long, us; 0: no such limit.
 void sched_set_rate_limit(uint32_t us);
 uint32_t sched_rate_limit(void);
