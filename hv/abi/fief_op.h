@@ -26,6 +26,8 @@
                            // from the frame table while the books stand still, and returns the
                            // number of differences; all pcpus that need a frame wait for it
 #define FIEF_OP_fail_charge 9u // struct fief_fail_charge; only for who holds the power; for tests
+#define FIEF_OP_get_share 17u // struct fief_share
+#define FIEF_OP_set_share 18u // struct fief_share
 
 #define FIEF_OP_stretch 10u // struct fief_stretch; only for who holds the power
 
@@ -40,6 +42,22 @@ struct fief_class {
     uint32_t count; // out: how many classes there are
     char name[FIEF_NAME]; // out
 };
+
+// A fief's share of CPU time: its weight is compared with those of the fiefs beside it, and with
+// that of the own domains of the fief above, taken together. Its manager's vcpus are in it.
+// -ESRCH: there is no such fief. -EINVAL: a weight of 0 or beyond 65535, a cap beyond FIEF_CAP_MAX.
+// -EPERM: the weight and the cap of its own fief are not the caller's to set.
+struct fief_share {
+    uint64_t identity;   // in: 0: the caller's own fief, else one just below it
+    uint32_t weight;     // FIEF_SAME: not to be changed; likewise the next two
+    uint32_t own_weight; // of its own domains, taken together, among the fiefs below it
+    uint32_t cap;        // of all in it together, in percent of one CPU; 0: none
+    uint32_t pad;
+    uint64_t used;       // out: CPU time of all in it since it was made, ns; 0 for the root
+};
+
+#define FIEF_SAME UINT32_MAX
+#define FIEF_CAP_MAX 6400u
 
 // The account of a domain, of a fief or of the hypervisor.
 struct fief_bill {

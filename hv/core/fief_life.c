@@ -316,15 +316,20 @@ static enum step drain_members(struct fief *f)
 // Nobody of it is left to run but its manager, who goes on in the parent's time. Done once.
 static enum step drain_share(struct fief *f)
 {
-    if (f->share == NULL) {
+    struct share *s = f->share;
+
+    if (s == NULL) {
         return STEP_DONE;
     }
     leave_seat(f);
-    if (!reaper_stop(&f->share->reaper)) {
+    if (!reaper_stop(&s->reaper)) {
         return STEP_WAIT;
     }
-    share_fini(f->share);
+    // Who sets or reads it does so under the lock.
+    spin_lock(&f->lock);
     f->share = NULL;
+    spin_unlock(&f->lock);
+    share_fini(s);
     return STEP_DONE;
 }
 

@@ -6,7 +6,6 @@
 #include "core/share.h"
 
 #include "core/runq.h"
-#include "lib/errno.h"
 
 // In ns of a fief's own running time: what it can save up by not running, and by how much it can be
 // ahead. Both limits are for those who cannot use their share (too few vcpus, affinity), or who get
@@ -53,25 +52,6 @@ void share_fini(struct share *s)
     if (s->parent) {
         atomic_fetch_sub_explicit(&s->parent->children, 1, memory_order_relaxed);
     }
-}
-
-static int set_weight(_Atomic uint32_t *to, uint32_t weight)
-{
-    if (weight == 0 || weight > SHARE_WEIGHT_MAX) {
-        return -E_INVAL;
-    }
-    atomic_store_explicit(to, weight, memory_order_relaxed);
-    return 0;
-}
-
-int share_set_weight(struct share *s, uint32_t weight)
-{
-    return set_weight(&s->weight, weight);
-}
-
-int share_set_own_weight(struct share *s, uint32_t weight)
-{
-    return set_weight(&s->own_weight, weight);
 }
 
 void share_set_cap(struct share *s, uint32_t percent)
@@ -180,6 +160,7 @@ void share_charge(struct share *s, uint64_t ran, uint64_t paid, uint64_t now)
     }
     for (; s->parent; s = s->parent) {
         charge(s->parent, &s->time, s->weight, paid);
+        atomic_fetch_add_explicit(&s->used, ran, memory_order_relaxed);
         if (atomic_load_explicit(&s->cap.percent, memory_order_relaxed) != 0) {
             cap_charge(&s->cap, ran, now);
         }

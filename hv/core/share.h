@@ -32,12 +32,14 @@ struct share {
     struct fief *fief;
     struct share *parent;        // of the fief above; null: the root
     uint32_t depth;              // the root's is 0
-    _Atomic uint32_t weight;     // among its siblings and the own domains of the fief above
+    _Atomic uint32_t weight;     // among its siblings and the own domains of the fief above; from
+                                 // 1 to SHARE_WEIGHT_MAX
     _Atomic uint32_t own_weight; // of its own domains, taken together, among its children
     _Atomic uint32_t children;
     _Atomic uint64_t time;       // virtual time among its siblings, ns; wraps around
     _Atomic uint64_t own_time;   // that of its own domains among its children
     _Atomic uint64_t now;        // of those who compete in it: who was chosen last had this time
+    _Atomic uint64_t used;       // running time of all in it, ns; the root's is not counted
     struct cap cap;              // the root has none
     struct reaper reaper;
     struct share_part part[PCPU_MAX];
@@ -47,9 +49,6 @@ struct share {
 void share_init(struct share *s, struct fief *f, struct share *parent);
 // Nobody of it waits or runs, and it has no children.
 void share_fini(struct share *s);
-// 1 .. SHARE_WEIGHT_MAX, else -E_INVAL.
-int share_set_weight(struct share *s, uint32_t weight) MUST_CHECK;
-int share_set_own_weight(struct share *s, uint32_t weight) MUST_CHECK;
 
 // Cap of all that is in it, in percent of one pcpu; 0: none. Not for the root. Called without
 // locks.

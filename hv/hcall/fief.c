@@ -9,6 +9,7 @@
 #include "core/price.h"
 #include "core/stretch.h"
 #include "hcall/domctl.h"
+#include "hcall/fief_share.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "port/mem.h"
@@ -248,6 +249,12 @@ static const struct hcall_row rows[] = {
     [FIEF_OP_stretch] = {.name = "stretch", .call = op_stretch,
                          .size = sizeof(struct fief_stretch), .direction = DIR_INOUT,
                          .right = RIGHT_MACHINE, .work = 1},
+    [FIEF_OP_get_share] = {.name = "get_share", .call = fief_op_get_share,
+                           .size = sizeof(struct fief_share), .direction = DIR_INOUT,
+                           .right = RIGHT_OBSERVE, .work = 3},
+    [FIEF_OP_set_share] = {.name = "set_share", .call = fief_op_set_share,
+                           .size = sizeof(struct fief_share), .direction = DIR_IN,
+                           .right = RIGHT_DELEGATE, .work = 5},
 };
 
 const struct hcall_family fief_family = {

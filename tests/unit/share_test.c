@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "abi/fief_op.h"
 #include "abi/xen.h"
 #include "core/fief_life.h"
 #include "core/runq.h"
@@ -55,7 +56,7 @@ static void start(struct domain *d)
 static struct share *make_fief(unsigned n, struct share *parent, uint32_t weight, uint32_t vcpus)
 {
     share_init(&fiefs[n], NULL, parent);
-    assert_int_equal(share_set_weight(&fiefs[n], weight), 0);
+    fiefs[n].weight = weight;
     guests[n] = make_guest(vcpus);
     for (uint32_t i = 0; i < vcpus; i++) {
         sched_join(guests[n]->vcpu[i], &fiefs[n]);
@@ -179,8 +180,8 @@ static void few_vcpus_find_their_pcpus(void **state)
     is_about(used[1], 10 * SECOND, 10);
     is_about(used[2], 5 * SECOND, 10);
     // All that two vcpus can use: what they miss in one turn, they cannot make good in another.
-    assert_int_equal(share_set_weight(&fiefs[0], 256), 0);
-    assert_int_equal(share_set_weight(&fiefs[1], 256), 0);
+    fiefs[0].weight = 256;
+    fiefs[1].weight = 256;
     measure(4, 3, 10 * SECOND);
     printf("share: 4 : 4 : 1 of the same, and 2 vcpus could use 20 s: %.3f %.3f %.3f s\n",
            (double)used[0] / SECOND, (double)used[1] / SECOND, (double)used[2] / SECOND);
@@ -253,9 +254,7 @@ static void own_domains_have_a_weight(void **state)
     make_fief(0, fief_root->share, 256, 5);
     make_fief(1, &fiefs[0], 256, 1);
     make_fief(2, &fiefs[0], 256, 7);
-    assert_int_equal(share_set_own_weight(&fiefs[0], 512), 0);
-    assert_int_not_equal(share_set_own_weight(&fiefs[0], 0), 0);
-    assert_int_not_equal(share_set_weight(&fiefs[0], 65536), 0);
+    fiefs[0].own_weight = 512;
     measure(1, 3, 10 * SECOND);
     is_about(used[0], 5 * SECOND, 10);
     is_about(used[1], 2500 * MS, 10);
@@ -607,6 +606,64 @@ static void reapers_end_a_tree(void **state)
     }
 }
 
+// ---- fief_op
+
+static long share_op(uint32_t command, struct fief_share *a)
+{
+    long result;
+
+    memcpy(bed_page(0), a, sizeof(*a));
+    result = bed_call(FIEF_OP_HYPERCALL, command, bed_address(0), 0, 0, 0);
+    memcpy(a, bed_page(0), sizeof(*a));
+    return result;
+}
+
+static struct fief_share same(uint64_t identity)
+{
+    return (struct fief_share){identity, FIEF_SAME, FIEF_SAME, FIEF_SAME, 0, 0};
+}
+
+static void shares_are_set_and_read(void **state)
+{
+    struct fief_share a = same(0);
+    struct domain *m;
+    struct fief *f;
+
+    (void)state;
+    bed_boot(&(struct bed_config){.cpus = 1, .dom0_vcpus = 1});
+    m = make_guest(1);
+    f = carve(fief_root, m, 1000);
+    start(m);
+    a = (struct fief_share){f->identity, 512, 100, 40, 0, 0};
+    assert_int_equal(share_op(FIEF_OP_set_share, &a), 0);
+    a = same(f->identity);
+    assert_int_equal(share_op(FIEF_OP_set_share, &a), 0);
+    run(1, SECOND, 250 * US);
+    assert_int_equal(share_op(FIEF_OP_get_share, &a), 0);
+    assert_int_equal(a.weight, 512);
+    assert_int_equal(a.own_weight, 100);
+    assert_int_equal(a.cap, 40);
+    is_about(a.used, 400 * MS, 60);
+    a = same(f->identity);
+    a.weight = 0;
+    assert_int_equal(share_op(FIEF_OP_set_share, &a), -E_INVAL);
+    a.weight = SHARE_WEIGHT_MAX + 1;
+    assert_int_equal(share_op(FIEF_OP_set_share, &a), -E_INVAL);
+    a = same(f->identity);
+    a.cap = FIEF_CAP_MAX + 1;
+    assert_int_equal(share_op(FIEF_OP_set_share, &a), -E_INVAL);
+    a = same(f->identity + 1000);
+    assert_int_equal(share_op(FIEF_OP_set_share, &a), -E_SRCH);
+    assert_int_equal(share_op(FIEF_OP_get_share, &a), -E_SRCH);
+    a = same(0);
+    a.own_weight = 300;
+    assert_int_equal(share_op(FIEF_OP_set_share, &a), 0);
+    assert_int_equal(fief_root->share->own_weight, 300);
+    a.cap = 10;
+    assert_int_equal(share_op(FIEF_OP_set_share, &a), -E_PERM);
+    assert_int_equal(f->share->weight, 512);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -626,6 +683,7 @@ int main(void)
         cmocka_unit_test(reaper_takes_from_its_own_fief),
         cmocka_unit_test(manager_runs_on_its_fief),
         cmocka_unit_test(reapers_end_a_tree),
+        cmocka_unit_test(shares_are_set_and_read),
     };
 
     srand(5);
