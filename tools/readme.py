@@ -25,7 +25,7 @@ FEATURES = [
     ('Machines and guests of extreme sizes', 'sizes.* tools.guests_of_many_sizes '
      'tools.eight_vcpus tools.forty_small_guests xl.guest_of_*'),
     ('Guests: create, console, pause, shutdown, reboot, destroy', 'xl.*'),
-    ('Each end of a guest, and the policy for it', 'tools.ends_are_told_apart '
+    ('Each end of a guest, and the policy for it', 'life.* tools.ends_are_told_apart '
      'tools.crash_leaves_a_core tools.watchdog_bites'),
     ('The other commands of xl, and its companions', 'commands.* tools.conformance tools.pins '
      'tools.vcpus_and_memory_of_a_running_guest tools.refusals tools.parameters'),
