@@ -310,15 +310,15 @@ static mfn_t split_table(struct p2m *p, mfn_t removed, mfn_t spare)
 // The block that w ended at becomes a table of pages, all but g.
 static void split_without(const struct walk *w, gfn_t g, mfn_t table)
 {
-    mfn_t first = pte_mfn(2, w->entry);
-    enum p2m_type type = pte_type(2, w->entry);
-    unsigned access = pte_access(2, w->entry);
-    uint64_t hole = g.n % P2M_TABLE_ENTRIES;
+    pte_t page = pte_leaf(LEVELS, pte_mfn(2, w->entry), pte_type(2, w->entry),
+                          pte_access(2, w->entry));
+    pte_t *entries = frame_ptr(table);
 
     for (unsigned i = 0; i < P2M_TABLE_ENTRIES; i++) {
-        *slot(table, LEVELS, gfn(i)) =
-            i == hole ? pte_absent(LEVELS) : pte_leaf(LEVELS, mfn_add(first, i), type, access);
+        entries[i] = page;
+        page = pte_next_page(page);
     }
+    entries[g.n % P2M_TABLE_ENTRIES] = pte_absent(LEVELS);
     frame_set_entries(table, P2M_TABLE_ENTRIES - 1);
     write_entry(w->at, pte_table(2, table));
 }

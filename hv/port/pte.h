@@ -21,5 +21,6 @@ pte_t pte_leaf(unsigned level, mfn_t m, enum p2m_type type, unsigned access);
 //   mfn_t pte_mfn(unsigned level, pte_t e)
 //   enum p2m_type pte_type(unsigned level, pte_t e)
 //   unsigned pte_access(unsigned level, pte_t e)
+//   pte_t pte_next_page(pte_t page)    of a page (level 3): the same for the frame behind it
 
 #endif

@@ -70,6 +70,15 @@ static void bits_are_the_architectures(void **state)
     assert_true(pte_table(1, mfn(1)) == 0x1003);
 }
 
+static void next_page_is_the_frame_behind(void **state)
+{
+    (void)state;
+    for (uint32_t m = 1; m < UINT32_MAX / 2; m = m * 3 + 1) {
+        assert_true(pte_next_page(pte_leaf(3, mfn(m), P2M_RAM, P2M_RW)) ==
+                    pte_leaf(3, mfn(m + 1), P2M_RAM, P2M_RW));
+    }
+}
+
 static void highest_frame(void **state)
 {
     pte_t e = pte_leaf(3, mfn(UINT32_MAX), P2M_RAM, P2M_READ);
@@ -84,7 +93,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(absent_is_zero_and_nothing), cmocka_unit_test(leaf_round_trip),
         cmocka_unit_test(table_round_trip),           cmocka_unit_test(bits_are_the_architectures),
-        cmocka_unit_test(highest_frame),
+        cmocka_unit_test(next_page_is_the_frame_behind), cmocka_unit_test(highest_frame),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,4 +59,9 @@ static inline unsigned pte_access(unsigned level, pte_t e)
            ((e & PTE_NO_EXEC) ? 0u : P2M_EXEC);
 }
 
+static inline pte_t pte_next_page(pte_t page)
+{
+    return page + PAGE_SIZE;
+}
+
 #endif

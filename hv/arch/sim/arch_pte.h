@@ -12,5 +12,6 @@ bool pte_is_table(unsigned level, pte_t e);
 mfn_t pte_mfn(unsigned level, pte_t e);
 enum p2m_type pte_type(unsigned level, pte_t e);
 unsigned pte_access(unsigned level, pte_t e);
+pte_t pte_next_page(pte_t page);
 
 #endif

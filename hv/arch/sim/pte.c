@@ -70,6 +70,12 @@ enum p2m_type pte_type(unsigned level, pte_t e)
     return (enum p2m_type)((e >> 8) & 0xf);
 }
 
+pte_t pte_next_page(pte_t page)
+{
+    invariant(is(3, page, KIND_LEAF));
+    return page + (1ull << mfn_shift[3]);
+}
+
 unsigned pte_access(unsigned level, pte_t e)
 {
     invariant(is(level, e, KIND_LEAF));
