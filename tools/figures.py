@@ -60,7 +60,8 @@ def attack_rows(seen):
             what = f'interrupts wait at most, {key[8:]}, instructions'
             yield what, f'{value[0]} ({value[1]})', ''
     for key, what in (('lock waits of five ends', 'waits for the pool when five large ones die'),
-                      ('charges of a creation', 'charges of xl create, each refused once')):
+                      ('charges of a creation', 'charges of xl create, each refused once'),
+                      ('adopted with DMA in flight', 'frames adopted with DMA in flight, most')):
         yield what, str(seen.get(key, '-')), ''
     rates = seen.get('beside a flood')
     if rates:

@@ -4,6 +4,7 @@
 Most of it is done by the program attack (tests/dom0), which counts frames itself; here the frames
 are counted once more, as after every test on a shared machine.
 """
+import os
 import re
 
 import qemu
@@ -152,3 +153,79 @@ def a_flood_costs_its_own_slice(bed):
     check(rates['flood'] >= 0.9 * rates['spin'],
           f'a guest counts {rates["spin"]} beside one that spins, {rates["flood"]} beside a flood')
     check(0 < lines <= 40, f'{lines} lines of the flood are in the log')
+
+
+PATTERN_MARK = bytes.fromhex('eff1175a')        # in each word that tests/guest/pattern.c writes
+DISK = 32 << 20
+# A few requests a second, so that they stay in the queue while the memory goes round.
+SLOW_DISK = 'throttling.iops-total=4,throttling.iops-total-max=4'
+DMA_GUEST = (r'name=\"dma\"\nkernel=\"/domu/Image\"\nramdisk=\"/domu/initrd.gz\"\nmemory=128\nacpi=0\n'
+             r'extra=\"console=hvc0 rdinit=/init\"\n'
+             r'disk=[\"format=raw,vdev=xvda,access=rw,target=/dev/vda\"]\n')
+
+
+def forget_backend(machine, domid):
+    """What the toolstack would have done before it destroyed the domain: the driver finds its
+    front end gone, and lets go when the disk has answered."""
+    path = f'/local/domain/0/backend/vbd/{domid}'
+    machine.ok(f'xenstore-write {path}/51712/online 0; xenstore-rm /local/domain/{domid}')
+    machine.ok('n=0; until attack held 0 adopted | grep -qx held=0; do sleep 0.5; n=$((n+1)); '
+               '[ $n -lt 60 ] || break; done; [ $n -lt 60 ]', timeout=90)
+    machine.ok(f'xenstore-rm {path}')
+
+
+def dma_round(machine, loop):
+    """(requests in flight when the memory was the other guest's, frames adopted)"""
+    # nobody waits in the background for the end of the guest, and cleans up after it
+    machine.ok('xl create -e -q /tmp/dma.cfg', timeout=180)
+    machine.console('dma')
+    machine.guest_prompt()
+    machine.guest_run(f'({loop}) >/dev/null 2>&1; sleep 1')
+    machine.leave()
+    victim = int(machine.ok('xl domid dma'))
+    seen = words(machine.ok(f'attack reuse {victim} 8 /test/pattern.bin', timeout=300))
+    forget_backend(machine, victim)
+    box = words(machine.ok(f"attack mailbox {seen['domid']}"))
+    begun = box['progress']
+    while box['progress'] < begun + 2:
+        machine.ok('sleep 1')
+        box = words(machine.ok(f"attack mailbox {seen['domid']}"))
+    machine.ok(f"attack kill {seen['domid']}")
+    check(box['wrong'] == 0, f"{box['wrong']} words of the new owner's memory were overwritten")
+    return seen['flying'], seen['adopted']
+
+
+@test(xen=OWN)
+def dma_in_flight(bed):
+    """A guest dies while its disk requests wait in QEMU's queue, and all free memory goes to
+    another at once: no read lands there, nothing of it is written to the disk."""
+    path = os.path.join(bed.folder, 'dma-disk.img')
+    with open(path, 'wb') as file:
+        file.truncate(DISK)
+    drive = f'if=none,format=raw,file={path},id=disk,{SLOW_DISK}'
+    machine = bed.start(qemu.Spec(memory=1280, extra=('-drive', drive, '-device',
+                                                      'virtio-blk-pci,drive=disk')))
+    machine.boot()
+    machine.ok('start-xen; modprobe xen-blkback')
+    machine.ok(f'printf "{DMA_GUEST}" >/tmp/dma.cfg')
+    before = None
+    flying, adopted = [], []
+    many = 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do (while :; do dd {}; done) & done'
+    loops = (many.format('if=/dev/xvda of=/dev/null bs=64k skip=$((i*32)) count=32 iflag=direct'),
+             many.format('if=/dev/zero of=/dev/xvda bs=64k seek=$((i*32)) count=32 oflag=direct'))
+    for i in range(size(5, 100)):
+        one = dma_round(machine, loops[i % 2])
+        flying.append(one[0])
+        adopted.append(one[1])
+        if i == 0:
+            before = count_frames(machine)      # dom0's kernel has set its memory aside
+        wait_frames(machine, before)
+    machine.send('poweroff\n')
+    machine.wait_end(60)
+    with open(path, 'rb') as file:
+        check(PATTERN_MARK not in file.read(), 'the new owner\'s memory is on the disk')
+    os.unlink(path)
+    bed.figures['adopted with DMA in flight'] = max(adopted)
+    check(all(adopted), f'frames adopted in each round: {adopted}')
+    check(sum(n > 0 for n in flying) * 2 > len(flying),
+          f'requests still in flight when the memory was another\'s: {flying}')
