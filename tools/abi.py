@@ -21,8 +21,8 @@ import abi_xl
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TARGET = os.path.join(ROOT, 'docs', 'abi.md')
 
-RIGHTS = ['anybody', 'manager', 'manager', 'manager', 'holder of the power', 'holder of a console',
-          'manager']
+RIGHTS = ['anybody', 'manager: build', 'manager: run', 'manager: observe', 'holder of the power',
+          'holder of a console', 'manager: delegate']
 RELATIONS = ['-', 'itself', 'a subject', 'itself or a subject', 'whom it can name',
              'any number']
 DYING = 0x80

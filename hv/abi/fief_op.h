@@ -5,8 +5,8 @@
 //
 // Amounts are frames of 4096 bytes unless a name says otherwise. Accounts are split into classes;
 // how many there are and their names is asked with FIEF_OP_class, so that a program need not
-// know them. Domids are those of the caller's fief. Errors are those of Xen (negative errno);
-// -EPERM: not the manager of a fief.
+// know them. Domids are those of the caller's fief: that which it manages. Errors are those of Xen
+// (negative errno); -EPERM: not the manager of a fief, or the fief lacks the right.
 #ifndef ABI_FIEF_OP_H
 #define ABI_FIEF_OP_H
 
@@ -26,16 +26,26 @@
                            // from the frame table while the books stand still, and returns the
                            // number of differences; all pcpus that need a frame wait for it
 #define FIEF_OP_fail_charge 9u // struct fief_fail_charge; only for who holds the power; for tests
-#define FIEF_OP_get_share 17u // struct fief_share
-#define FIEF_OP_set_share 18u // struct fief_share
-
 #define FIEF_OP_stretch 10u // struct fief_stretch; only for who holds the power
+// Fiefs below the caller's. What is changed is named by its identity and is one level below; any
+// other does not exist (-ESRCH). Calls that move frames go on until they have been moved.
+#define FIEF_OP_grant 11u      // struct fief_grant: a domain becomes the manager of a new fief
+#define FIEF_OP_set_budget 12u // struct fief_grant: frames. -EBUSY: they are being moved already
+#define FIEF_OP_set_limits 13u // struct fief_grant: limit
+#define FIEF_OP_set_rights 14u // struct fief_grant: rights, at once for all below, and flags
+#define FIEF_OP_revoke 15u     // struct fief_grant: the fief ends, and all that lives in it
+#define FIEF_OP_seat 16u       // struct fief_grant: domid takes the empty seat
+#define FIEF_OP_node 17u       // struct fief_node: one fief of the tree below the caller's
+#define FIEF_OP_get_share 18u  // struct fief_share
+#define FIEF_OP_set_share 19u  // struct fief_share
 
-#define FIEF_ABI_VERSION 1u
+#define FIEF_ABI_VERSION 2u
 #define FIEF_CLASSES 16u          // room for classes; not all are in use
 #define FIEF_NAME 16u             // bytes of a name, with the zero byte at its end
 #define FIEF_NO_LIMIT UINT32_MAX  // of a limit: none but the machine's size
 #define FIEF_ADOPTERS 4u
+#define FIEF_LIMITS 4u    // room for limits beside memory, FIEF_LIMIT_*
+#define FIEF_LEVELS 7u    // of fiefs below the root
 
 struct fief_class {
     uint32_t index; // in: -EINVAL at or above count
@@ -75,13 +85,16 @@ struct fief_bill {
 
 #define FIEF_BILL_DYING 1u
 #define FIEF_BILL_MANAGER 2u
+#define FIEF_BILL_ABOVE 4u // its frames belong to the fief above: the caller itself, in its fief
 
 struct fief_budget {
-    uint64_t ram;       // of the machine; all accounts and the free frames add up to it
+    uint64_t ram;       // of the fief, the root's is the machine's; all its accounts, what is given
+                        // to fiefs below and the free frames add up to it
+    uint64_t given;
     uint64_t free;      // frames of the fief that nobody holds
     uint64_t promised;  // of these, set aside
     uint64_t contended; // how often somebody had to wait for the fief's books, since boot
-    uint32_t domains;   // that the fief has, dying ones included
+    uint32_t domains;   // that can be asked for, dying ones included
     uint32_t receipts;  // that can be read
     struct fief_bill own; // what the fief itself holds
 };
@@ -108,6 +121,59 @@ struct fief_receipt {
         uint32_t frames;
     } adopter[FIEF_ADOPTERS]; // the first of them
 };
+
+#define FIEF_LIMIT_DOMAINS 0u
+#define FIEF_LIMIT_VCPUS 1u
+#define FIEF_LIMIT_PORTS 2u     // event channels in use
+#define FIEF_LIMIT_CREATIONS 3u // of domains, a minute: so many at once, then one at a time
+#define FIEF_UNLIMITED UINT32_MAX // what only the root has, and whom it gives it to
+
+#define FIEF_RIGHT_BUILD 1u    // create, give memory, set up
+#define FIEF_RIGHT_RUN 2u      // pause, unpause, destroy, schedule
+#define FIEF_RIGHT_OBSERVE 4u  // list, read
+#define FIEF_RIGHT_CONSOLE 8u  // read its own console
+#define FIEF_RIGHT_DELEGATE 16u // carve fiefs out of it
+
+#define FIEF_KEEP 1u // flags: the fief stays when its manager dies, else it ends with it
+
+// -EINVAL: too few frames, unknown rights or flags. -EPERM: rights that the caller's fief lacks.
+// -ENOSPC: limits beyond what the caller's fief has left, or less than is used; nested too deep,
+// too many fiefs. -ENOMEM: frames beyond what is free and not promised. -EEXIST: the domain manages
+// a fief, or the seat is taken. -EBUSY: the domain has run already.
+struct fief_grant {
+    uint64_t identity; // in, of the fief; out where it is made
+    uint16_t domid;    // in: the manager
+    uint16_t flags;    // in: FIEF_KEEP
+    uint32_t rights;   // in: FIEF_RIGHT_*
+    uint64_t frames;   // in: the budget
+    uint32_t limit[FIEF_LIMITS];
+    char name[FIEF_NAME]; // in: what people call it
+};
+
+struct fief_node {
+    uint64_t path[FIEF_LEVELS]; // in: identities from below the caller's fief down to this one
+    uint32_t depth;             // in: how many of them; 0: the caller's own fief
+    uint16_t domid;    // out: of its manager, DOMID_INVALID: nobody, or one that the caller cannot
+                       // name
+    uint16_t flags;    // out: FIEF_KEEP, FIEF_NODE_*
+    uint64_t identity; // out
+    uint64_t child;    // out: identity of its first fief below, 0: none
+    uint64_t next;     // out: of the next fief beside it
+    char name[FIEF_NAME];
+    uint64_t budget;   // frames
+    uint64_t free;
+    uint64_t promised;
+    uint64_t given;
+    uint32_t rights;
+    uint32_t domains;
+    struct {
+        uint32_t limit, used, given;
+    } limit[FIEF_LIMITS];
+};
+
+#define FIEF_NODE_DYING 2u
+#define FIEF_NODE_MANAGED 4u // somebody sits in the seat
+#define FIEF_NODE_MOVING 8u  // frames are on their way
 
 // What a domain will cost, from the arguments that createdomain, max_mem and
 // set_paging_mempool_size will have. -EINVAL: creation would refuse them. -ENOMEM: the memory

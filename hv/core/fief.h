@@ -17,6 +17,7 @@
 #define FIEF_DOMIDS 0x7fefu // numbers 0 .. 0x7fee; the reserved ones begin above
 #define FIEF_HASH 256u
 #define FIEF_DEPTH_MAX 7u // of the lowest fief; the root's is 0
+#define FIEF_CHILDREN_MAX 64u
 #define FIEF_FRAMES (3u + RECEIPT_FRAMES) // struct fief, the numbers, the receipts, the share
 
 // In the namespace of a fief: the manager of the fief above, as peer for grants and event channels.
@@ -42,6 +43,7 @@ struct fief {
     struct spinlock lock;
     struct fief *parent;    // null: the root
     struct list children;   // struct fief.sibling
+    uint32_t child_count;
     struct list sibling;
     uint64_t identity;      // the seat's: never used twice, by domains neither
     uint8_t depth;

@@ -64,27 +64,47 @@ static int take_pages(struct fief *f)
     return err;
 }
 
+// Why that domain cannot sit in that seat, below its own fief. Its lock is held.
+static int seat_check(const struct domain *d, const struct fief *f)
+{
+    if (!domain_alive(d) || d->fief != f->parent || !fief_lives(f->parent) || !fief_lives(f)) {
+        return -E_SRCH;
+    }
+    if (d->seat != NULL || fief_manager(f) != NULL) {
+        return -E_EXIST;
+    }
+    return d->started ? -E_BUSY : 0;
+}
+
+static void take_seat(struct fief *f, struct domain *d)
+{
+    atomic_store_explicit(&f->manager, d, memory_order_release);
+    atomic_store_explicit(&d->seat, f, memory_order_release);
+    sched_join_all(d, f->share);
+}
+
 // Visible from here on: in the parent's list, and with a manager.
 static int enter(struct fief *f, struct domain *manager)
 {
     struct fief *parent = f->parent;
-    int err = 0;
+    int err;
 
     spin_lock(&manager->lock);
     spin_lock(&parent->lock);
-    if (!fief_lives(parent) || !domain_alive(manager)) {
-        err = -E_SRCH;
-    } else if (manager->seat != NULL) {
-        err = -E_EXIST;
-    } else if (manager->started) {
-        err = -E_BUSY;
-    } else {
+    err = seat_check(manager, f);
+    if (err == 0 && parent->child_count == FIEF_CHILDREN_MAX) {
+        err = -E_NOSPC;
+    }
+    if (err == 0) {
+        parent->child_count++;
         list_add_last(&f->sibling, &parent->children);
-        atomic_store_explicit(&f->manager, manager, memory_order_release);
-        atomic_store_explicit(&manager->seat, f, memory_order_release);
-        sched_join_all(manager, f->share);
+        take_seat(f, manager);
     }
     spin_unlock(&parent->lock);
+    if (err == 0) {
+        // What the toolstack granted to the manager above is the uplink's from now on.
+        gnttab_renumber(manager, 0, DOMID_UPLINK);
+    }
     spin_unlock(&manager->lock);
     return err;
 }
@@ -190,7 +210,7 @@ int fief_set_limits(struct fief *f, const uint32_t limit[FIEF_AMOUNTS])
     return err;
 }
 
-int fief_set_rights(struct fief *f, uint32_t rights)
+int fief_set_rights(struct fief *f, uint32_t rights, enum fief_on_death on_death)
 {
     if (rights & ~(uint32_t)FIEF_MAY_ALL) {
         return -E_INVAL;
@@ -199,27 +219,24 @@ int fief_set_rights(struct fief *f, uint32_t rights)
         return -E_PERM;
     }
     atomic_store_explicit(&f->rights, rights, memory_order_relaxed);
+    atomic_store_explicit(&f->on_death, on_death, memory_order_relaxed);
     return 0;
 }
 
 int fief_seat(struct fief *f, struct domain *manager)
 {
-    int err = 0;
+    int err;
 
     spin_lock(&manager->lock);
     spin_lock(&f->lock);
-    if (!fief_lives(f) || !domain_alive(manager)) {
-        err = -E_SRCH;
-    } else if (fief_manager(f) != NULL || manager->seat != NULL) {
-        err = -E_EXIST;
-    } else if (manager->started) {
-        err = -E_BUSY;
-    } else {
-        atomic_store_explicit(&f->manager, manager, memory_order_release);
-        atomic_store_explicit(&manager->seat, f, memory_order_release);
-        sched_join_all(manager, f->share);
+    err = seat_check(manager, f);
+    if (err == 0) {
+        take_seat(f, manager);
     }
     spin_unlock(&f->lock);
+    if (err == 0) {
+        gnttab_renumber(manager, 0, DOMID_UPLINK);
+    }
     spin_unlock(&manager->lock);
     return err;
 }
@@ -270,6 +287,27 @@ struct fief *fief_child(struct fief *parent, uint64_t identity)
     return found;
 }
 
+void fief_neighbours(struct fief *f, uint64_t *child, uint64_t *next)
+{
+    struct fief *parent = f->parent;
+
+    *child = 0;
+    *next = 0;
+    spin_lock(&f->lock);
+    if (!list_empty(&f->children)) {
+        *child = container_of(f->children.next, struct fief, sibling)->identity;
+    }
+    spin_unlock(&f->lock);
+    if (parent == NULL) {
+        return;
+    }
+    spin_lock(&parent->lock);
+    if (!list_empty(&f->sibling) && f->sibling.next != &parent->children) {
+        *next = container_of(f->sibling.next, struct fief, sibling)->identity;
+    }
+    spin_unlock(&parent->lock);
+}
+
 void fief_end(struct fief *f)
 {
     bool first;
@@ -313,6 +351,19 @@ static enum step drain_members(struct fief *f)
     return atomic_load(&f->members) == 0 && epoch_passed(&f->quiet) ? STEP_DONE : STEP_WAIT;
 }
 
+// The manager keeps the seat until the very end, as its own end waits for that of its fief.
+static void join_parent(struct fief *f)
+{
+    struct domain *d;
+
+    spin_lock(&f->lock);
+    d = fief_manager(f);
+    if (d != NULL) {
+        sched_join_all(d, f->parent->share);
+    }
+    spin_unlock(&f->lock);
+}
+
 // Nobody of it is left to run but its manager, who goes on in the parent's time. Done once.
 static enum step drain_share(struct fief *f)
 {
@@ -321,7 +372,7 @@ static enum step drain_share(struct fief *f)
     if (s == NULL) {
         return STEP_DONE;
     }
-    leave_seat(f);
+    join_parent(f);
     if (!reaper_stop(&s->reaper)) {
         return STEP_WAIT;
     }
@@ -350,7 +401,9 @@ static enum step drain_frames(struct fief *f)
 
 static void unlink(struct fief *f)
 {
+    leave_seat(f);
     spin_lock(&f->parent->lock);
+    f->parent->child_count -= list_empty(&f->sibling) ? 0 : 1;
     list_remove(&f->sibling);
     spin_unlock(&f->parent->lock);
     allowance_end(&f->parent->allowance, &f->allowance);

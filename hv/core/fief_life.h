@@ -19,7 +19,7 @@ struct fief_config {
 // in its seat. All frames are promised, those that are not yet moved come by fief_move.
 // -E_SRCH (one of them is dying), -E_EXIST (it manages one already), -E_BUSY (it has run),
 // -E_INVAL (too few frames, unknown rights), -E_PERM (rights that the parent lacks), -E_NOSPC (too
-// deep, or limits beyond the parent's), -E_NOMEM.
+// deep, too many, or limits beyond the parent's), -E_NOMEM.
 int fief_create(struct fief *parent, struct domain *manager, const struct fief_config *c,
                 struct fief **out) MUST_CHECK;
 // Moves a bounded number of frames that are promised to come or go. False: nothing is left to do.
@@ -29,15 +29,17 @@ bool fief_move(struct fief *f);
 int fief_set_budget(struct fief *f, uint64_t frames) MUST_CHECK;
 int fief_set_limits(struct fief *f, const uint32_t limit[FIEF_AMOUNTS]) MUST_CHECK; // -E_NOSPC
 // At once, for all below as well. -E_INVAL: unknown, -E_PERM: the parent lacks them.
-int fief_set_rights(struct fief *f, uint32_t rights) MUST_CHECK;
+int fief_set_rights(struct fief *f, uint32_t rights, enum fief_on_death on_death) MUST_CHECK;
 // Puts a member of the parent that has never run in the empty seat. Errors as fief_create;
 // -E_EXIST: somebody sits there.
 int fief_seat(struct fief *f, struct domain *manager) MUST_CHECK;
 // The seat's holder dies: it leaves the seat, or the fief begins to end.
 void fief_manager_dies(struct domain *d);
 
-// The child of parent that manager manages, or with that identity; null: none.
+// The child of parent with that identity; null: none.
 struct fief *fief_child(struct fief *parent, uint64_t identity);
+// Identities of its first child and of the next child of its parent; 0: none.
+void fief_neighbours(struct fief *f, uint64_t *child, uint64_t *next);
 
 // Begins the end of a fief: its manager may do nothing any more, nothing can be made in it.
 void fief_end(struct fief *f);

@@ -151,6 +151,23 @@ static void entry_release(struct domain *granter, uint32_t ref, enum access acce
     }
 }
 
+void gnttab_renumber(struct domain *d, uint16_t from, uint16_t to)
+{
+    spin_lock(&d->gnttab.lock);
+    for (uint32_t ref = 0; ref < d->gnttab.frames * GNTTAB_REFS_PER_FRAME; ref++) {
+        // Flags and domid are one aligned word (Xen public header grant_table.h).
+        uint32_t *word = (uint32_t *)entry_of(d, ref);
+        uint32_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+        if ((old & GTF_type_mask) == GTF_permit_access && old >> 16 == from) {
+            // Who writes there at this moment means what it writes.
+            (void)__atomic_compare_exchange_n(word, &old, (old & 0xffff) | (uint32_t)to << 16,
+                                              false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+        }
+    }
+    spin_unlock(&d->gnttab.lock);
+}
+
 // The granter's frame behind a reference in use. GNTST_*; both p2m locks are held.
 static int granted_frame(struct domain *granter, uint32_t ref, mfn_t *out)
 {

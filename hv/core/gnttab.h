@@ -70,4 +70,7 @@ int gnttab_cache_flush(struct domain *d, uint64_t paddr, uint16_t offset, uint16
                        uint32_t op) MUST_CHECK;
 // Grant frame by index, grown if need be; for add_to_physmap and acquire_resource.
 int gnttab_frame(struct domain *d, uint32_t index, mfn_t *out) MUST_CHECK;
+// Entries that grant to the one number grant to the other from now on. Only for a domain that has
+// never run: what stands there was put there by tools.
+void gnttab_renumber(struct domain *d, uint16_t from, uint16_t to);
 #endif

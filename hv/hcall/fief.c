@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // fief_op: Fief's own hypercall (abi/fief_op.h), by which people see what domains cost, hold and
-// have left behind. Called by the dispatcher; reads the books under the pool's lock and charges
-// nothing.
+// have left behind, and carve fiefs (fief_tree.c). Called by the dispatcher; the rows here read the
+// books under the pool's lock, change and charge nothing.
 #include "abi/fief_op.h"
 
 #include "account/bill.h"
@@ -10,6 +10,7 @@
 #include "core/stretch.h"
 #include "hcall/domctl.h"
 #include "hcall/fief_share.h"
+#include "hcall/fief_tree.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "port/mem.h"
@@ -78,7 +79,8 @@ static void fill_domain(const struct domain *viewer, struct domain *d, struct fi
     b->domid = fief_number(viewer, d);
     b->identity = d->identity;
     b->flags = (uint16_t)((domain_alive(d) ? 0u : FIEF_BILL_DYING) |
-                          (d->seat != NULL ? FIEF_BILL_MANAGER : 0u));
+                          (d->seat != NULL ? FIEF_BILL_MANAGER : 0u) |
+                          (d->fief != fief_of(viewer) ? FIEF_BILL_ABOVE : 0u));
 }
 
 static long op_budget(struct hcall *h)
@@ -89,11 +91,12 @@ static long op_budget(struct hcall *h)
 
     pool_bill(&f->pool, &books);
     fill_account(&a->own, &f->account);
-    a->ram = frame_ram_count();
+    a->ram = books.budget;
+    a->given = books.given;
     a->free = books.free;
     a->promised = books.promised;
     a->contended = books.contended;
-    a->domains = f->domains;
+    a->domains = f->domains + (h->caller->fief != f ? 1 : 0);
     a->receipts = (uint32_t)receipt_count(f);
     return 0;
 }
@@ -222,6 +225,10 @@ static long op_stretch(struct hcall *h)
     return 0;
 }
 
+#define GRANT(text, function, way)                                                                 \
+    .name = (text), .call = (function), .size = sizeof(struct fief_grant), .direction = (way),    \
+    .right = RIGHT_DELEGATE
+
 static const struct hcall_row rows[] = {
     [FIEF_OP_version] = {.name = "version", .call = op_version, .right = RIGHT_OBSERVE, .work = 1},
     [FIEF_OP_class] = {.name = "class", .call = op_class, .size = sizeof(struct fief_class),
@@ -255,6 +262,17 @@ static const struct hcall_row rows[] = {
     [FIEF_OP_set_share] = {.name = "set_share", .call = fief_op_set_share,
                            .size = sizeof(struct fief_share), .direction = DIR_IN,
                            .right = RIGHT_DELEGATE, .work = 5},
+    [FIEF_OP_grant] = {GRANT("grant", fief_op_grant, DIR_INOUT), .relation = TARGET_BELOW,
+                       .target_at = offsetof(struct fief_grant, domid), .work = 30,
+                       .charge = FIEF_FRAMES},
+    [FIEF_OP_set_budget] = {GRANT("set_budget", fief_op_set_budget, DIR_IN), .work = 30},
+    [FIEF_OP_set_limits] = {GRANT("set_limits", fief_op_set_limits, DIR_IN), .work = 5},
+    [FIEF_OP_set_rights] = {GRANT("set_rights", fief_op_set_rights, DIR_IN), .work = 5},
+    [FIEF_OP_revoke] = {GRANT("revoke", fief_op_revoke, DIR_IN), .work = 800},
+    [FIEF_OP_seat] = {GRANT("seat", fief_op_seat, DIR_IN), .relation = TARGET_BELOW,
+                      .target_at = offsetof(struct fief_grant, domid), .work = 10},
+    [FIEF_OP_node] = {.name = "node", .call = fief_op_node, .size = sizeof(struct fief_node),
+                      .direction = DIR_INOUT, .right = RIGHT_OBSERVE, .work = 10},
 };
 
 const struct hcall_family fief_family = {

@@ -44,15 +44,17 @@ struct dir {
     bool (*next)(const struct place *p, uint32_t *n, char name[NAME_MAX]);
 };
 
-static uint64_t known(uint64_t limit)
-{
-    return MIN(limit, frame_ram_count());
-}
-
 static uint64_t get_ram(const struct place *p)
 {
-    (void)p;
-    return frame_ram_count();
+    struct pool_bill b;
+
+    pool_bill(&p->fief->pool, &b);
+    return b.budget;
+}
+
+static uint64_t known(const struct place *p, uint64_t limit)
+{
+    return MIN(limit, get_ram(p));
 }
 
 static uint64_t get_free(const struct place *p)
@@ -106,9 +108,9 @@ static uint64_t domain_limit(const struct place *p)
 
     price_limits(p->d, limit);
     for (unsigned c = 0; c < FC_COUNT; c++) {
-        sum += known(limit[c]);
+        sum += known(p, limit[c]);
     }
-    return known(sum);
+    return known(p, sum);
 }
 
 static void domain_state(const struct place *p, char *to, size_t size)
@@ -126,7 +128,7 @@ static uint64_t class_limit(const struct place *p)
     uint64_t limit[FC_COUNT];
 
     price_limits(p->d, limit);
-    return known(limit[p->class]);
+    return known(p, limit[p->class]);
 }
 
 static uint64_t receipt_domid(const struct place *p)

@@ -57,10 +57,12 @@ static long decrease_reservation(struct hcall *h)
     return extents_run(h, memory_decrease);
 }
 
+// Of the machine only to a direct-mapped domain, to others of what they have.
 static long maximum_ram_page(struct hcall *h)
 {
-    (void)h;
-    return (long)frame_table_base().n + frame_table_count();
+    const struct p2m *p = &h->caller->p2m;
+
+    return p->direct ? (long)frame_table_base().n + frame_table_count() : (long)p->max_gfn + 1;
 }
 
 static long current_reservation(struct hcall *h)

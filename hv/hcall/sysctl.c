@@ -4,6 +4,7 @@
 // is held while something is copied out, and nothing is charged.
 #include "hcall/domctl.h"
 
+#include "account/bill.h"
 #include "core/console.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -53,10 +54,22 @@ static long read_console(struct hcall *h)
     return 0;
 }
 
+// The fief's budget. The memory of a manager that is no member of its fief is beside it: then what
+// xl info and xl list show adds up.
+static uint64_t memory_seen(const struct domain *caller)
+{
+    struct fief *f = fief_of(caller);
+    struct pool_bill books;
+
+    pool_bill(&f->pool, &books);
+    return books.budget + (caller->fief != f ? caller->account.total : 0);
+}
+
 static long phys_info(struct hcall *h)
 {
     struct xen_sysctl_physinfo *a = &h->in.sysctl.u.physinfo;
     struct pool *pool = &fief_of(h->caller)->pool;
+    uint64_t total = memory_seen(h->caller);
 
     memset(a, 0, sizeof(*a));
     a->threads_per_core = 1; // the architecture's topology is not looked into
@@ -67,10 +80,11 @@ static long phys_info(struct hcall *h)
     a->cpu_khz = (uint32_t)(time_frequency() / 1000);
     a->capabilities =
         XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_gnttab_v1;
-    a->total_pages = frame_ram_count();
+    a->total_pages = total;
     a->outstanding_pages = pool->claimed;
     a->free_pages = pool_available(pool) + a->outstanding_pages;
-    a->max_mfn = frame_table_base().n + frame_table_count() - 1;
+    // Only a direct-mapped domain may know how the machine numbers its frames.
+    a->max_mfn = h->caller->p2m.direct ? frame_table_base().n + frame_table_count() - 1 : total - 1;
     return 0;
 }
 
@@ -180,7 +194,7 @@ static long numa_info(struct hcall *h)
 {
     struct xen_sysctl_numainfo *a = &h->in.sysctl.u.numainfo;
     struct xen_sysctl_meminfo memory = {
-        .memsize = (uint64_t)frame_ram_count() << PAGE_SHIFT,
+        .memsize = memory_seen(h->caller) << PAGE_SHIFT,
         .memfree = pool_available(&fief_of(h->caller)->pool) << PAGE_SHIFT,
     };
     uint32_t distance = LOCAL_DISTANCE;

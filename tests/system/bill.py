@@ -22,7 +22,7 @@ def fief(machine, arguments):
 
 def check_sum(machine, when):
     bill = fief(machine, 'bill')
-    parts = [bill['free'], bill['hypervisor']['total'], bill['fief']['total']]
+    parts = [bill['free'], bill['given'], bill['hypervisor']['total'], bill['fief']['total']]
     parts += [d['total'] for d in bill['domains']]
     check(sum(parts) == bill['sum'] == bill['ram'] == machine.spec.memory * 256,
           f'{when}: {parts} are not the machine of {machine.spec.memory} MiB; it says '

@@ -29,7 +29,7 @@ import results  # noqa: E402
 from machine import TEST_INITRD, Failure, Timeout  # noqa: E402
 
 MODULES = ('boot', 'terminal', 'xl', 'commands', 'life', 'memory', 'devices', 'disks', 'bill',
-           'tenant', 'badinput', 'tools', 'sizes', 'attacks')
+           'fiefs', 'tenant', 'badinput', 'tools', 'sizes', 'attacks')
 
 
 class Report:

@@ -18,6 +18,9 @@ static uint64_t limit_of(const struct fief_bill *b, unsigned c, uint64_t ram)
 
 static const char *state_of(const struct fief_bill *b)
 {
+    if (b->flags & FIEF_BILL_ABOVE) {
+        return "paid by the fief above";
+    }
     return b->flags & FIEF_BILL_DYING ? "dying" : b->flags & FIEF_BILL_MANAGER ? "manager" : "";
 }
 
@@ -36,18 +39,28 @@ static void table_of_all(const struct books *b)
 {
     static const struct column columns[] = {{"ID", RIGHT},   {"ACCOUNT", LEFT},
                                             {"HELD", RIGHT}, {"PEAK", RIGHT},
-                                            {"PROMISED", RIGHT}, {"OF THE MACHINE", LEFT}};
+                                            {"PROMISED", RIGHT}, {"OF THE FIEF", LEFT}};
     uint64_t ram = b->budget.ram;
     struct table t;
 
     table_init(&t, columns, COUNT(columns));
-    add_account(&t, "-", "(hypervisor)", &b->own, ram);
+    if (b->own.total != 0) {
+        add_account(&t, "-", "(hypervisor)", &b->own, ram);
+    }
     add_account(&t, "-", "(fief)", &b->budget.own, ram);
     for (unsigned i = 0; i < b->domains; i++) {
         char id[16];
 
         snprintf(id, sizeof(id), "%u", b->domain[i].domid);
         add_account(&t, id, name_of(b->domain[i].domid), &b->domain[i], ram);
+    }
+    if (b->budget.given != 0) {
+        table_add(&t, "-");
+        table_add(&t, "(fiefs below)");
+        table_size(&t, b->budget.given);
+        table_add(&t, "%s", "");
+        table_add(&t, "%s", "");
+        table_bar(&t, b->budget.given, ram);
     }
     table_add(&t, "-");
     table_add(&t, "(free)");
@@ -56,7 +69,7 @@ static void table_of_all(const struct books *b)
     table_size(&t, b->budget.promised);
     table_bar(&t, b->budget.free, ram);
     table_print(&t);
-    printf("sum: %" PRIu64 " frames of 4 KiB; the machine has %" PRIu64 "%s\n", b->sum, ram,
+    printf("sum: %" PRIu64 " frames of 4 KiB; the fief has %" PRIu64 "%s\n", b->sum, ram,
            b->sum == ram ? "" : " (something is being made or ended just now)");
 }
 
@@ -104,6 +117,7 @@ static void json_of_all(const struct books *b)
     json_number("sum", b->sum);
     json_number("free", b->budget.free);
     json_number("promised", b->budget.promised);
+    json_number("given", b->budget.given);
     json_number("contended", b->budget.contended);
     json_account("hypervisor", "hypervisor", &b->own, b->budget.ram);
     json_account("fief", b->budget.own.name, &b->budget.own, b->budget.ram);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The program fief, for a manager domain: shows what domains will cost, hold, and left behind.
+// The program fief, for a manager domain: shows what domains will cost, hold, and left behind, and
+// carves fiefs out of its own.
 // main.c finds the command; each command is a file. Needs privcmd; names of domains come from
 // xenstore when it runs.
 #ifndef FIEF_H
@@ -15,8 +16,15 @@ enum exit_code { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct options {
     bool json;
+    bool help;
     long count;      // -n; 0: not given
     double interval; // -d, seconds
+    // Of the commands that carve; null: not given.
+    const char *memory;
+    const char *limit[FIEF_LIMITS];
+    const char *rights;
+    const char *name;
+    bool keep;
 };
 
 int command_bill(const struct options *o, int argc, char **argv);
@@ -24,6 +32,12 @@ int command_receipts(const struct options *o, int argc, char **argv);
 int command_audit(const struct options *o, int argc, char **argv);
 int command_price(const struct options *o, int argc, char **argv);
 int command_top(const struct options *o, int argc, char **argv);
+int command_grant(const struct options *o, int argc, char **argv);
+int command_limit(const struct options *o, int argc, char **argv);
+int command_rights(const struct options *o, int argc, char **argv);
+int command_revoke(const struct options *o, int argc, char **argv);
+int command_seat(const struct options *o, int argc, char **argv);
+int command_tree(const struct options *o, int argc, char **argv);
 
 // Prints "fief: ..." to the standard error and ends the program with the status.
 _Noreturn void fail(enum exit_code status, const char *fmt, ...)
@@ -32,6 +46,8 @@ _Noreturn void fail(enum exit_code status, const char *fmt, ...)
 // hv.c: a sub-operation of fief_op; returns what it returned, errors as negative errno. When the
 // hypervisor cannot be asked at all the program ends.
 long hv_call(uint32_t op, void *argument, size_t size);
+// The same, with -EPERM as the answer.
+long hv_ask(uint32_t op, void *argument, size_t size);
 // The same, when any error is the end. what: for the message, such as "the account of domain 3".
 long hv_must(uint32_t op, void *argument, size_t size, const char *what);
 unsigned hv_classes(void);
@@ -53,5 +69,16 @@ struct books {
 // Reads until they add up to the machine, or several times; free with books_free.
 void books_read(struct books *b);
 void books_free(struct books *b);
+
+// tree.c: the fiefs below, the caller's own first, each before what is below it.
+struct forest {
+    struct fief_node *node;
+    unsigned nodes;
+};
+void forest_read(struct forest *t);
+void forest_free(struct forest *t);
+// The name of a set of rights; null: there are not so many.
+const char *right_name(unsigned i);
+extern const char *const limit_names[FIEF_LIMITS];
 
 #endif

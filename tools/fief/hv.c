@@ -30,7 +30,7 @@ static void hv_open(void)
     }
 }
 
-long hv_call(uint32_t op, void *argument, size_t size)
+long hv_ask(uint32_t op, void *argument, size_t size)
 {
     long result;
 
@@ -49,9 +49,16 @@ long hv_call(uint32_t op, void *argument, size_t size)
         fail(EXIT_FAILED, "the hypervisor does not know fief_op (%u): is it Fief, and as new as "
                           "this program?", op);
     }
+    return result;
+}
+
+long hv_call(uint32_t op, void *argument, size_t size)
+{
+    long result = hv_ask(op, argument, size);
+
     if (result == -EPERM) {
-        fail(EXIT_FAILED, "the hypervisor refuses: this domain manages no fief, or does not hold "
-                          "the machine's power");
+        fail(EXIT_FAILED, "the hypervisor refuses: this domain manages no fief, its fief lacks the "
+                          "right, or it does not hold the machine's power");
     }
     return result;
 }

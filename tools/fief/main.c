@@ -22,6 +22,13 @@ static const struct command {
      command_receipts},
     {"audit", "", "compare all accounts with the frame table", command_audit},
     {"top", "[-n N] [-d SECONDS]", "bill, again and again", command_top},
+    {"tree", "", "the fiefs below this one: budgets, holdings, limits, rights", command_tree},
+    {"grant", "DOMAIN -m SIZE [LIMIT...]", "make a domain, created paused, the manager of a fief",
+     command_grant},
+    {"limit", "FIEF [-m SIZE] [LIMIT...]", "change a budget or limits", command_limit},
+    {"rights", "FIEF RIGHT,...", "what its manager may do, from now on", command_rights},
+    {"seat", "FIEF DOMAIN", "put a new manager in an empty seat", command_seat},
+    {"revoke", "FIEF", "take a fief back, with all that lives in it", command_revoke},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -41,16 +48,22 @@ void fail(enum exit_code status, const char *fmt, ...)
 
 static void help(void)
 {
-    puts("fief: what domains cost, hold and left behind\n");
+    puts("fief: what domains cost, hold and left behind, and fiefs for them\n");
     for (size_t i = 0; i < COMMANDS; i++) {
-        printf("  fief %-8s %-20s %s\n", commands[i].name, commands[i].arguments,
+        printf("  fief %-8s %-26s %s\n", commands[i].name, commands[i].arguments,
                commands[i].what);
     }
     puts("\n  -j, --json    for programs: amounts in frames of 4096 bytes\n"
          "  -n N          receipts: the last N; top: N times\n"
          "  -d SECONDS    top: time between two (2)\n"
-         "  -h, --help    this\n\n"
-         "DOMAIN is a name or a number. Status: 0 good, 1 failed or the audit differs, 2 usage.\n"
+         "  -h, --help    this\n"
+         "  -m, --memory SIZE     a budget: 512M, 2G, or MiB\n"
+         "  --domains N, --vcpus N, --ports N, --creations N     limits; the last one a minute\n"
+         "  --rights RIGHT,...    build, run, observe, console, delegate; all, none\n"
+         "  --name NAME   of the fief; the domain's if not given\n"
+         "  --keep        the fief stays when its manager dies\n\n"
+         "DOMAIN is a name or a number, FIEF its name or #identity.\n"
+         "Status: 0 good, 1 failed or the audit differs, 2 usage.\n"
          "More: man fief");
 }
 
@@ -86,32 +99,73 @@ static double interval_of(const char *text)
     return seconds;
 }
 
+static bool option_take(struct options *o, int letter)
+{
+    switch (letter) {
+    case 'j':
+        o->json = true;
+        break;
+    case 'h':
+        o->help = true;
+        break;
+    case 'n':
+        o->count = count_of(optarg);
+        break;
+    case 'd':
+        o->interval = interval_of(optarg);
+        break;
+    case 'm':
+        o->memory = optarg;
+        break;
+    case 'D':
+        o->limit[FIEF_LIMIT_DOMAINS] = optarg;
+        break;
+    case 'V':
+        o->limit[FIEF_LIMIT_VCPUS] = optarg;
+        break;
+    case 'P':
+        o->limit[FIEF_LIMIT_PORTS] = optarg;
+        break;
+    case 'C':
+        o->limit[FIEF_LIMIT_CREATIONS] = optarg;
+        break;
+    case 'R':
+        o->rights = optarg;
+        break;
+    case 'N':
+        o->name = optarg;
+        break;
+    case 'K':
+        o->keep = true;
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
+        {"json", no_argument, NULL, 'j'},         {"help", no_argument, NULL, 'h'},
+        {"memory", required_argument, NULL, 'm'}, {"domains", required_argument, NULL, 'D'},
+        {"vcpus", required_argument, NULL, 'V'},  {"ports", required_argument, NULL, 'P'},
+        {"creations", required_argument, NULL, 'C'}, {"rights", required_argument, NULL, 'R'},
+        {"name", required_argument, NULL, 'N'},   {"keep", no_argument, NULL, 'K'},
+        {0}};
     struct options o = {.interval = INTERVAL_DEFAULT};
     const struct command *c;
     int letter, status;
 
-    while ((letter = getopt_long(argc, argv, "jhn:d:", longs, NULL)) != -1) {
-        switch (letter) {
-        case 'j':
-            o.json = true;
-            break;
-        case 'n':
-            o.count = count_of(optarg);
-            break;
-        case 'd':
-            o.interval = interval_of(optarg);
-            break;
-        case 'h':
-            help();
-            return EXIT_GOOD;
-        default:
+    while ((letter = getopt_long(argc, argv, "jhn:d:m:", longs, NULL)) != -1) {
+        if (!option_take(&o, letter)) {
             fputs("`fief --help` says what there is.\n", stderr);
             return EXIT_USAGE;
         }
+    }
+    if (o.help) {
+        help();
+        return EXIT_GOOD;
     }
     if (optind == argc) {
         fail(EXIT_USAGE, "a command is missing");
