@@ -34,9 +34,11 @@ layers: | $(BUILD)/include/xen $(LIBFDT_A)
 	@tools/layers.py --cc "$(CROSS_COMPILE)gcc" --cflags "$(HV_CPPFLAGS)" \
 	    --host-cflags "-Ihv/arch/sim -isystem $(BUILD)/include"
 
-# docs/abi.md says what the hypercall table says; without --check the script writes it.
+# docs/abi.md and docs/delegation.md say what the hypercall table says; without --check the scripts
+# write them.
 abi:
 	@tools/abi.py --check
+	@tools/delegation.py --check
 
 # README.md says what works, out of the results of the last system tests.
 readme:

@@ -171,11 +171,16 @@ def subops_of_header(include, family):
     return found
 
 
+def who(right, below):
+    """Who may call: for itself, and what a manager must have to call for a subject."""
+    return f'{RIGHTS[right]}; for a subject {RIGHTS[below]}' if below else RIGHTS[right]
+
+
 def row_line(family, sub, row):
-    name, right, relation, direction, work, charge = row
+    name, right, relation, direction, work, charge, below = row
     dagger = ' †' if relation & DYING else ''
     remark = REMARKS.get(f'{family}.{name}', '')
-    return (f'| {sub} | {name}{dagger} | {RIGHTS[right]} | {RELATIONS[relation & RELATION_MASK]} | '
+    return (f'| {sub} | {name}{dagger} | {who(right, below)} | {RELATIONS[relation & RELATION_MASK]} | '
             f'{WAYS[direction]} | {work} | {charge or "-"} | {remark} |')
 
 

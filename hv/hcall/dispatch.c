@@ -87,26 +87,13 @@ bool hcall_has_right(const struct domain *d, enum hcall_right right)
     return false;
 }
 
-// Resolves the row's domid. What the caller cannot name does not exist (-E_SRCH).
-static long target_find(struct hcall *h, const struct hcall_row *row)
+// Whether the row may be about t.
+static long target_check(const struct hcall *h, const struct hcall_row *row, struct domain *t)
 {
-    unsigned relation = row->relation & TARGET_RELATION;
-    struct domain *t;
-    uint16_t domid;
-    bool below;
-
-    memcpy(&domid, &h->in.bytes[row->target_at], sizeof(domid));
-    t = relation == TARGET_PEER ? fief_peer(h->caller, domid) : fief_resolve(h->caller, domid);
-    h->target = t;
-    if (relation == TARGET_ANY || (!t && (row->relation & TARGET_GONE))) {
-        return 0;
-    }
-    if (!t || !(domain_alive(t) || (row->relation & TARGET_DYING))) {
-        return -E_SRCH;
-    }
     // A manager lives in the namespace of the fief that it manages (rule 9).
-    below = fief_rules(h->caller, t);
-    switch (relation) {
+    bool below = fief_rules(h->caller, t);
+
+    switch (row->relation & TARGET_RELATION) {
     case TARGET_SELF:
         return t == h->caller ? 0 : -E_PERM;
     case TARGET_BELOW:
@@ -116,6 +103,28 @@ static long target_find(struct hcall *h, const struct hcall_row *row)
     default:
         return 0;
     }
+}
+
+// Resolves the row's domid. What the caller cannot name does not exist (-E_SRCH).
+static long target_find(struct hcall *h, const struct hcall_row *row)
+{
+    unsigned relation = row->relation & TARGET_RELATION;
+    struct domain *t;
+    uint16_t domid;
+
+    memcpy(&domid, &h->in.bytes[row->target_at], sizeof(domid));
+    t = relation == TARGET_PEER ? fief_peer(h->caller, domid) : fief_resolve(h->caller, domid);
+    h->target = t;
+    if (t != h->caller && !hcall_has_right(h->caller, row->right_below)) {
+        return -E_PERM;
+    }
+    if (relation == TARGET_ANY || (!t && (row->relation & TARGET_GONE))) {
+        return 0;
+    }
+    if (!t || !(domain_alive(t) || (row->relation & TARGET_DYING))) {
+        return -E_SRCH;
+    }
+    return target_check(h, row, t);
 }
 
 static long call_with_target(struct hcall *h, const struct hcall_row *row)

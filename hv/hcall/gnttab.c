@@ -52,16 +52,18 @@ static long array_run(struct hcall *h, size_t size, element_call *call)
     return 0;
 }
 
-// Whose grant table: the caller's own or a subject's. Null when it is nobody's that the caller may
-// ask for.
-static struct domain *table_owner(struct hcall *h, domid_t number, int16_t *status)
+// Whose grant table: the caller's own, or a subject's with the right for it. Null when it is
+// nobody's that the caller may ask for.
+static struct domain *table_owner(struct hcall *h, domid_t number, enum hcall_right needs,
+                                  int16_t *status)
 {
     struct domain *d = fief_resolve(h->caller, number);
 
     *status = GNTST_okay;
     if (!d) {
         *status = GNTST_bad_domain;
-    } else if (d != h->caller && !fief_rules(h->caller, d)) {
+    } else if (d != h->caller &&
+               !(fief_rules(h->caller, d) && hcall_has_right(h->caller, needs))) {
         *status = GNTST_permission_denied;
         d = NULL;
     }
@@ -126,7 +128,7 @@ static long setup_one(struct hcall *h, void *element)
 {
     struct gnttab_setup_table *op = element;
     int16_t status;
-    struct domain *d = table_owner(h, op->dom, &status);
+    struct domain *d = table_owner(h, op->dom, RIGHT_BUILD, &status);
 
     if (d && (op->nr_frames > d->gnttab.max_frames || gnttab_grow(d, op->nr_frames) != 0)) {
         status = GNTST_general_error;
@@ -143,7 +145,7 @@ static long op_setup_table(struct hcall *h)
 static long query_one(struct hcall *h, void *element)
 {
     struct gnttab_query_size *op = element;
-    struct domain *d = table_owner(h, op->dom, &op->status);
+    struct domain *d = table_owner(h, op->dom, RIGHT_OBSERVE, &op->status);
 
     if (d) {
         op->nr_frames = d->gnttab.frames;
@@ -222,7 +224,7 @@ static long get_version_one(struct hcall *h, void *element)
     struct gnttab_get_version *op = element;
     int16_t status;
 
-    if (!table_owner(h, op->dom, &status)) {
+    if (!table_owner(h, op->dom, RIGHT_OBSERVE, &status)) {
         return status == GNTST_bad_domain ? -E_SRCH : -E_PERM;
     }
     op->version = 1;

@@ -70,6 +70,7 @@ struct hcall_row {
     uint16_t size;         // of the argument structure, bytes
     uint8_t direction;     // enum hcall_direction
     uint8_t right;         // enum hcall_right
+    uint8_t right_below;   // enum hcall_right: needed beside it when the target is another domain
     uint8_t relation;      // enum hcall_relation, perhaps with TARGET_DYING, TARGET_GONE
     uint8_t target_at;     // offset of the 16-bit domid in the structure
     uint16_t work;         // worst case of one leg, in thousands of instructions

@@ -73,11 +73,11 @@ static long op_get_param(struct hcall *h)
 static const struct hcall_row hvm_rows[] = {
     [HVMOP_set_param] = {.name = "set_param", .call = op_set_param,
                          .size = sizeof(struct xen_hvm_param), .direction = DIR_IN,
-                         .relation = TARGET_SELF_OR_BELOW,
+                         .relation = TARGET_SELF_OR_BELOW, .right_below = RIGHT_BUILD,
                          .target_at = offsetof(struct xen_hvm_param, domid), .work = 1},
     [HVMOP_get_param] = {.name = "get_param", .call = op_get_param,
                          .size = sizeof(struct xen_hvm_param), .direction = DIR_INOUT,
-                         .relation = TARGET_SELF_OR_BELOW,
+                         .relation = TARGET_SELF_OR_BELOW, .right_below = RIGHT_OBSERVE,
                          .target_at = offsetof(struct xen_hvm_param, domid), .work = 1},
 };
 

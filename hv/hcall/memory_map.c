@@ -72,7 +72,7 @@ static int foreign_find(struct hcall *h, domid_t number, struct domain **owner)
     if (o == h->caller) {
         return -E_INVAL;
     }
-    if (!fief_rules(h->caller, o)) {
+    if (!fief_rules(h->caller, o) || !hcall_has_right(h->caller, RIGHT_BUILD)) {
         return -E_PERM;
     }
     *owner = o;

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Writes docs/delegation.md from the hypercall table itself.
+
+    tools/delegation.py           write docs/delegation.md
+    tools/delegation.py --check   fail when docs/delegation.md is not what would be written
+
+What may be given to the manager of a fief, by which right, upon whom, and what one call may cost at most.
+tests/model/rights_test.c makes the calls. Needs gcc and libxen-dev.
+"""
+import argparse
+import os
+import sys
+
+import abi
+
+TARGET = os.path.join(abi.ROOT, 'docs', 'delegation.md')
+
+RIGHTS = ['-', 'build', 'run', 'observe', 'the machine\'s power', 'console', 'delegate']
+MACHINE = 4
+WHOM = {
+    '-': '-', 'itself': 'itself', 'a subject': 'a subject', 'itself or a subject': 'itself, a subject',
+    'whom it can name': 'a peer', 'any number': 'whoever it can name',
+}
+
+HEAD = """# What may be delegated
+
+Made by `tools/delegation.py` from the hypercall table; `tools/delegation.py --check` says whether it is up to date. Do
+not edit it. `tests/model/rights_test.c` makes these calls from the seat of a manager, with and without the right, upon itself,
+its subjects, the subjects of its subjects, those beside it, above it, dying ones, and numbers that are nobody's, with and
+without budget.
+
+A manager has the rights that its fief has and that all fiefs above have (`fief rights`); one that is taken away is gone with the
+next call. *Right*: needed for every call. *For a subject*: needed beside it when the call is about another domain. A
+domain that manages nothing has none of them. What is not in the caller's fief has no number there, so it cannot be
+named: the answer is that of a number that is nobody's. The exception is the manager above, `DOMID_UPLINK`, as the peer of a
+grant or a port.
+
+*Leg*: the longest stretch without a look at who else is waiting, in thousands of instructions. *Frames*: the most that a leg
+charges, to the account of the target or of the caller, within the limits of both. A row for which *the machine's power*
+is needed is held by one domain, is about the machine and not about a fief, and is given to nobody by `fief grant`.
+"""
+
+
+def row_lines(number, family, rows):
+    for sub in sorted(rows):
+        name, right, relation, _, work, charge, below = rows[sub]
+        whom = WHOM[abi.RELATIONS[relation & abi.RELATION_MASK]]
+        yield (f'| {family} ({number}) | {name} ({sub}) | {RIGHTS[right]} | {RIGHTS[below]} | {whom} | {work} | '
+               f'{charge or "-"} |')
+
+
+def counted(families, name):
+    rows = families[name][1].values()
+    held = sum(1 for row in rows if row[1] == MACHINE)
+    return f'{len(rows) - held} of {len(rows)}'
+
+
+def make(include):
+    families = abi.rows_of_table(include)
+    lines = [f'\nOffered to be delegated: {counted(families, "domctl")} sub-operations of domctl, '
+             f'{counted(families, "sysctl")} of sysctl, {counted(families, "fief_op")} of fief_op.\n',
+             '| hypercall | sub-operation | right | for a subject | whom | leg | frames |',
+             '| --- | --- | --- | --- | --- | --- | --- |']
+    for family, (number, rows) in sorted(families.items(), key=lambda f: f[1][0]):
+        lines += row_lines(number, family, rows)
+    return HEAD + '\n'.join(lines) + '\n'
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    args.add_argument('--check', action='store_true', help='compare with docs/delegation.md')
+    args.add_argument('--include', default=os.environ.get('XEN_INCLUDE', '/usr/include/xen'),
+                      help="folder of Xen's public headers")
+    options = args.parse_args()
+    text = make(options.include)
+    if options.check:
+        with open(TARGET, encoding='utf-8') as f:
+            if f.read() != text:
+                sys.exit('docs/delegation.md is not what the hypercall table says; run tools/delegation.py')
+        return
+    with open(TARGET, 'w', encoding='utf-8') as f:
+        f.write(text)
+    print(f'wrote {os.path.relpath(TARGET)}')
+
+
+if __name__ == '__main__':
+    main()
