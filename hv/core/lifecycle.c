@@ -85,6 +85,8 @@ static enum step settle_grants(struct domain *d)
 {
     for (unsigned i = 0; i < STEP_RECORDS; i++) {
         if (!mapping_drain_mapped(d) && !mapping_drain_owned(d)) {
+            // Owners that let frames go meanwhile wrote to its entries: its tables go next.
+            p2m_flush(&d->p2m);
             return STEP_DONE;
         }
     }

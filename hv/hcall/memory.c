@@ -105,31 +105,31 @@ static long no_sharing(struct hcall *h)
 
 #define DOMID_AT(type) .size = sizeof(struct type), .target_at = offsetof(struct type, domid)
 #define EITHER(needs)                                                                              \
-    .direction = DIR_IN, .relation = TARGET_SELF_OR_BELOW, .right_below = (needs)
+    .direction = DIR_IN, .relation = TARGET_SELF_OR_BELOW, .right_below = RIGHT_##needs
 
 static const struct hcall_row rows[] = {
     [XENMEM_decrease_reservation] = {"decrease_reservation", decrease_reservation,
-                                     DOMID_AT(xen_memory_reservation), EITHER(RIGHT_BUILD), .work = 800,
+                                     DOMID_AT(xen_memory_reservation), EITHER(BUILD), .work = 800,
                                      .charge = 1},
     [XENMEM_populate_physmap] = {"populate_physmap", populate_physmap,
-                                 DOMID_AT(xen_memory_reservation), EITHER(RIGHT_BUILD), .work = 800,
+                                 DOMID_AT(xen_memory_reservation), EITHER(BUILD), .work = 800,
                                  .charge = 514},
     [XENMEM_maximum_ram_page] = {"maximum_ram_page", maximum_ram_page, .work = 1},
     [XENMEM_current_reservation] = {"current_reservation", current_reservation,
-                                    DOMID_AT(xen_memory_domain), EITHER(RIGHT_OBSERVE), .work = 1},
+                                    DOMID_AT(xen_memory_domain), EITHER(OBSERVE), .work = 1},
     [XENMEM_maximum_reservation] = {"maximum_reservation", maximum_reservation,
-                                    DOMID_AT(xen_memory_domain), EITHER(RIGHT_OBSERVE), .work = 1},
-    [XENMEM_maximum_gpfn] = {"maximum_gpfn", maximum_gpfn, DOMID_AT(xen_memory_domain), EITHER(RIGHT_OBSERVE),
-                             .work = 1},
+                                    DOMID_AT(xen_memory_domain), EITHER(OBSERVE), .work = 1},
+    [XENMEM_maximum_gpfn] = {"maximum_gpfn", maximum_gpfn, DOMID_AT(xen_memory_domain),
+                             EITHER(OBSERVE), .work = 1},
     [XENMEM_get_sharing_freed_pages] = {"get_sharing_freed_pages", no_sharing, .work = 1},
     [XENMEM_get_sharing_shared_pages] = {"get_sharing_shared_pages", no_sharing, .work = 1},
     [XENMEM_add_to_physmap] = {"add_to_physmap", memory_add_to_physmap,
-                               DOMID_AT(xen_add_to_physmap), EITHER(RIGHT_BUILD), .work = 6, .charge = 4},
+                               DOMID_AT(xen_add_to_physmap), EITHER(BUILD), .work = 6, .charge = 4},
     [XENMEM_add_to_physmap_batch] = {"add_to_physmap_batch", memory_add_to_physmap_batch,
                                      DOMID_AT(xen_add_to_physmap_batch), .direction = DIR_IN,
                                      .relation = TARGET_SELF, .work = 800, .charge = 5},
     [XENMEM_remove_from_physmap] = {"remove_from_physmap", memory_remove_from_physmap,
-                                    DOMID_AT(xen_remove_from_physmap), EITHER(RIGHT_BUILD), .work = 4,
+                                    DOMID_AT(xen_remove_from_physmap), EITHER(BUILD), .work = 4,
                                     .charge = 1},
     [XENMEM_claim_pages] = {"claim_pages", claim_pages, DOMID_AT(xen_memory_reservation),
                             .direction = DIR_IN, .right = RIGHT_BUILD,

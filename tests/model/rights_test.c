@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // links: hv
 // The matrix of rights: every sub-operation of the hypercall table, called from the seat of a
-// manager upon itself, its subject, a subject's subject, who is beside it, above it, in a fief beside
-// it, dying, or nobody; with the right and without; with budget and without. What may be is read
-// from the row. A refused call changes no byte of the machine; whatever the answer, nothing outside
-// the manager's fief changes, and the answer does not tell whether a stranger exists.
+// manager upon itself, its subject, a subject's subject, who is beside it, above it, in a fief
+// beside it, dying, or nobody; with the right and without; with budget and without. What may be is
+// read from the row. A refused call changes no byte of the machine; whatever the answer, nothing
+// outside the manager's fief changes, and the answer does not tell whether a stranger exists.
 #include "tests/unit/core_bed.h"
 
 #include "abi/fief_op.h"
@@ -195,7 +195,9 @@ static bool is_left_out(unsigned number, uint32_t sub)
 static void fill(uint8_t *a, const struct hcall_row *row, uint16_t target, unsigned seed)
 {
     for (unsigned i = 0; i < HCALL_ARG_MAX; i++) {
-        a[i] = seed == 0 ? 0 : seed == 1 ? (uint8_t)(i % 8 == 0) : (uint8_t)(rand() & rand());
+        int sparse = rand();
+
+        a[i] = seed == 0 ? 0 : seed == 1 ? (uint8_t)(i % 8 == 0) : (uint8_t)(rand() >> 3 & sparse);
     }
     if (row->relation != TARGET_NONE) {
         memcpy(a + row->target_at, &target, sizeof(target));

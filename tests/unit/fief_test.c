@@ -517,6 +517,153 @@ static void the_tree_is_seen_from_above(void **state)
     check_all_back("all");
 }
 
+// As many domains as a tenant can make, until its fief gives no more; each refused creation is of
+// another size, so that what was half built has another shape.
+static void fill_up(struct domain *m)
+{
+    uint32_t vcpus = 128;
+
+    while (vcpus > 0) {
+        if (create(m, vcpus) < 0) {
+            vcpus /= 2;
+        }
+    }
+}
+
+static void destroy_all(struct domain *m)
+{
+    struct domain *d;
+
+    while ((d = fief_next(m->seat, 1)) != NULL) {
+        assert_int_equal(domctl(m, XEN_DOMCTL_destroydomain, d->domid), 0);
+    }
+}
+
+static void guest_lives(struct domain *by)
+{
+    long n = create(by, 2);
+
+    assert_true(n > 0);
+    assert_int_equal(domctl(by, XEN_DOMCTL_destroydomain, (uint16_t)n), 0);
+}
+
+static struct domain *tenant(uint64_t frames)
+{
+    struct domain *m = manager_for(fief_root);
+    struct fief_grant g = grant_for(m, frames);
+
+    for (unsigned i = 0; i < FIEF_LIMITS; i++) {
+        g.limit[i] = 1000000;
+    }
+    assert_int_equal(fief_op(dom0, FIEF_OP_grant, &g), 0);
+    return m;
+}
+
+// A hostile tenant creates, reboots and destroys, and fills its budget with what is half built.
+static void a_hostile_tenant_spends_only_its_own(void **state)
+{
+    struct domain *hostile = tenant(1500);
+    struct domain *other = tenant(1000);
+    struct fief *f = hostile->seat;
+    uint64_t free = pool_available(&fief_root->pool);
+    uint64_t free_other = pool_available(&other->seat->pool);
+    uint64_t n;
+
+    (void)state;
+    for (unsigned round = 0; round < 20; round++) {
+        fill_up(hostile);
+        assert_int_equal(pool_available(&fief_root->pool), free);
+        guest_lives(dom0);
+        guest_lives(other);
+        check("a round");
+        destroy_all(hostile);
+        assert_int_equal(pool_available(&f->pool), 1500 - FIEF_FRAMES);
+    }
+    // Whichever charge of a creation fails, nothing is left of it.
+    for (n = 1;; n++) {
+        long result;
+
+        account_fail_charge(n);
+        result = create(hostile, 128);
+        if (account_fail_charge(0) != 0) {
+            break;
+        }
+        assert_int_equal(result, -E_NOMEM);
+        assert_int_equal(pool_available(&f->pool), 1500 - FIEF_FRAMES);
+    }
+    assert_true(n > 128);
+    assert_int_equal(pool_available(&fief_root->pool), free);
+    assert_int_equal(pool_available(&other->seat->pool), free_other);
+    fill_up(hostile);
+    revoke(dom0, f->identity);
+    assert_int_equal(pool_available(&fief_root->pool), free + 1500);
+    guest_end(hostile);
+    guest_end(other);
+    check_all_back("all");
+}
+
+// Managers three deep, each with a guest of whom it maps pages by grant and as foreign.
+#define DEPTH 3u
+
+static struct domain *chain[DEPTH];
+
+static void make_chain(void)
+{
+    struct fief *f = fief_root;
+
+    for (unsigned i = 0; i < DEPTH; i++) {
+        struct domain *g;
+
+        chain[i] = manager_for(f);
+        f = granted(i == 0 ? dom0 : chain[i - 1], chain[i], 1800 - 500 * i);
+        g = manager_for(f);
+        grant(g, 1, RAM, g);
+        grant_entry(g, 1)->domid = 0;
+        (void)lend(chain[i], AWAY, g, 1);
+        assert_int_equal(view_map(chain[i], gfn(AWAY + 1), g, gfn(RAM)), 0);
+    }
+}
+
+// The i-th operation of the manager, or of the one above it, gets so many steps.
+static void begin_operation(unsigned i, struct domain *m, unsigned steps)
+{
+    struct fief *f = m->seat;
+    struct domain *g = fief_next(f, 1);
+    int err = i == 0   ? fief_set_budget(f, f->pool.budget + 50)
+              : i == 1 ? fief_set_budget(f, f->pool.budget - 50)
+                       : 0;
+
+    assert_int_equal(err, 0);
+    if (i == 2) {
+        fief_end(f);
+    }
+    for (unsigned n = 0; n < steps; n++) {
+        if (i < 2 ? !fief_move(f) : i == 2 ? fief_drain(f) == STEP_DONE : domain_destroy(g) == 0) {
+            break;
+        }
+    }
+}
+
+static void managers_die_at_every_point_at_every_depth(void **state)
+{
+    (void)state;
+    for (unsigned operation = 0; operation < 4; operation++) {
+        for (unsigned depth = 0; depth < DEPTH; depth++) {
+            for (unsigned steps = 0; steps < 30; steps += operation < 2 ? 1 + steps : 1) {
+                make_chain();
+                begin_operation(operation, chain[DEPTH - 1], steps);
+                check("an operation half done");
+                guest_end(chain[depth]);
+                check("the death of a manager");
+                if (depth > 0) {
+                    guest_end(chain[0]);
+                }
+                check_all_back("the chain");
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -534,6 +681,8 @@ int main(void)
         cmocka_unit_test_setup(a_domain_that_has_run_takes_no_seat, set_up),
         cmocka_unit_test_setup(a_grant_that_fails_leaves_nothing, set_up),
         cmocka_unit_test_setup(the_tree_is_seen_from_above, set_up),
+        cmocka_unit_test_setup(a_hostile_tenant_spends_only_its_own, set_up),
+        cmocka_unit_test_setup(managers_die_at_every_point_at_every_depth, set_up),
     };
 
     return cmocka_run_group_tests_name("fief", tests, NULL, NULL);
