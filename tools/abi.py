@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 
+import abi_domids
 import abi_xl
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -215,7 +216,8 @@ def make(include):
         sys.exit(f'tools/abi.py: a remark is about {remark}, which has no row; remove or rename it')
     parts = [family_text(include, family, number, rows)
              for family, (number, rows) in sorted(families.items(), key=lambda f: f[1][0])]
-    return HEAD + ''.join(parts) + absent_hypercalls(include, families) + abi_xl.text(ROOT)
+    return HEAD + ''.join(parts) + absent_hypercalls(include, families) + \
+        abi_domids.text(ROOT) + abi_xl.text(ROOT)
 
 
 def main():

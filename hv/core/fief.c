@@ -70,15 +70,14 @@ struct domain *fief_find(struct fief *f, uint32_t domid)
     return d;
 }
 
-// The number of d, a member of f or its manager, in f.
-static uint16_t number_in(const struct fief *f, const struct domain *d)
+uint16_t fief_number_in(const struct fief *f, const struct domain *d)
 {
     return d == fief_manager(f) ? 0 : d->domid;
 }
 
 struct domain *fief_after(struct fief *f, const struct domain *d)
 {
-    return fief_next(f, number_in(f, d) + 1u);
+    return fief_next(f, fief_number_in(f, d) + 1u);
 }
 
 struct domain *fief_next(struct fief *f, uint32_t domid)

@@ -110,6 +110,8 @@ struct domain *fief_find(struct fief *f, uint32_t domid);
 // The next domain with a number of at least domid; null: none. fief_after: the next behind d.
 struct domain *fief_next(struct fief *f, uint32_t domid);
 struct domain *fief_after(struct fief *f, const struct domain *d);
+// The number in f of d, one of its domains or its manager.
+uint16_t fief_number_in(const struct fief *f, const struct domain *d);
 // Takes a number: the wanted one, or with -1 the next in turn. 0, -E_EXIST, -E_NOSPC, -E_INVAL;
 // -E_SRCH: the fief is dying.
 int fief_take_number(struct fief *f, int32_t wanted, uint16_t *domid) MUST_CHECK;

@@ -215,8 +215,10 @@ static bool next_domain(const struct place *p, uint32_t *n, char name[NAME_MAX])
     const struct domain *d = fief_next(p->fief, *n);
 
     if (d) {
-        *n = d->domid + 1u;
-        format(name, NAME_MAX, "%u", d->domid);
+        uint16_t number = fief_number_in(p->fief, d);
+
+        *n = number + 1u;
+        format(name, NAME_MAX, "%u", number);
     }
     return d != NULL;
 }

@@ -517,6 +517,50 @@ static void the_tree_is_seen_from_above(void **state)
     check_all_back("all");
 }
 
+// The names below /fief/domain, one after the other.
+static void hypfs_domains(struct domain *m, char *names)
+{
+    uint64_t at = (RAM << PAGE_SHIFT) + 1024;
+    static const char path[] = "/fief/domain";
+    struct hcall h = {.vcpu = m->vcpu[0],
+                      .caller = m,
+                      .reg = {XEN_HYPFS_OP_read, RAM << PAGE_SHIFT, sizeof(path), at, 2048}};
+    struct xen_hypfs_dirlistentry e;
+    const char *from = bed_memory(m, at);
+
+    memcpy(bed_memory(m, RAM << PAGE_SHIFT), path, sizeof(path));
+    epoch_enter();
+    assert_int_equal(hcall_dispatch(&h, __HYPERVISOR_hypfs_op), 0);
+    epoch_leave();
+    names[0] = 0;
+    from += sizeof(struct xen_hypfs_direntry); // the directory's own
+    do {
+        memcpy(&e, from, offsetof(struct xen_hypfs_dirlistentry, name));
+        strcat(names, from + offsetof(struct xen_hypfs_dirlistentry, name));
+        strcat(names, " ");
+        from += e.off_next;
+    } while (e.off_next != 0);
+}
+
+static void hypfs_has_the_numbers_of_the_fief(void **state)
+{
+    struct domain *m = manager_for(fief_root);
+    char names[64];
+    long n;
+
+    (void)state;
+    fief_root->next_domid = 50;
+    guest_end(m);
+    m = manager_for(fief_root); // no small number
+    (void)granted(dom0, m, BUDGET);
+    n = create(m, 1);
+    assert_int_equal(n, 1);
+    hypfs_domains(m, names);
+    assert_string_equal(names, "0 1 ");
+    guest_end(m);
+    check_all_back("all");
+}
+
 // As many domains as a tenant can make, until its fief gives no more; each refused creation is of
 // another size, so that what was half built has another shape.
 static void fill_up(struct domain *m)
@@ -681,6 +725,7 @@ int main(void)
         cmocka_unit_test_setup(a_domain_that_has_run_takes_no_seat, set_up),
         cmocka_unit_test_setup(a_grant_that_fails_leaves_nothing, set_up),
         cmocka_unit_test_setup(the_tree_is_seen_from_above, set_up),
+        cmocka_unit_test_setup(hypfs_has_the_numbers_of_the_fief, set_up),
         cmocka_unit_test_setup(a_hostile_tenant_spends_only_its_own, set_up),
         cmocka_unit_test_setup(managers_die_at_every_point_at_every_depth, set_up),
     };
