@@ -224,9 +224,12 @@ static enum step drain_step(struct domain *d)
     const struct life_row *r;
     enum step s;
 
+    while (d->quiesced < d->rows && rows[d->rows - 1 - d->quiesced].quiesce == NULL) {
+        d->quiesced++;
+    }
     if (d->quiesced < d->rows) {
         r = &rows[d->rows - 1 - d->quiesced];
-        s = r->quiesce != NULL ? r->quiesce(d) : STEP_DONE;
+        s = r->quiesce(d);
         if (s == STEP_DONE) {
             d->quiesced++;
         }

@@ -8,7 +8,7 @@
 #include "lib/panic.h"
 #include "port/mem.h"
 
-#define SCRUB_FRAMES 32u // cleared before others are looked for
+#define SCRUB_ORDER 5u // of what is cleared before others are looked for
 
 static int map_run(struct domain *d, gfn_t g, mfn_t m, unsigned order)
 {
@@ -90,9 +90,11 @@ static int populate_new(struct domain *d, gfn_t g, unsigned order)
         return err;
     }
     while (s.clean < 1u << order) {
-        frame_zero(mfn_add(s.ram.run, s.clean), 0);
-        s.clean++;
-        if (s.clean % SCRUB_FRAMES == 0 && s.clean < 1u << order && scrub_leave(d, &s)) {
+        unsigned part = MIN(order, SCRUB_ORDER);
+
+        frame_zero(mfn_add(s.ram.run, s.clean), part);
+        s.clean = (uint16_t)(s.clean + (1u << part));
+        if (s.clean < 1u << order && scrub_leave(d, &s)) {
             return -E_AGAIN;
         }
     }

@@ -21,6 +21,7 @@ struct pcpu {
     _Atomic uint64_t epoch;      // odd: inside the hypervisor
     _Atomic bool kicked;         // a reason for sched_pick to look again
     bool slots_live;             // the hardware's interrupt slots are not empty; only this pcpu
+    _Atomic bool measured;       // stretch.h
     // When the running vcpu's turn ends, UINT64_MAX: nobody waits, or it has ended (turn_over).
     // Others read it as a hint.
     uint64_t slice_end;

@@ -4,8 +4,6 @@
 
 #include "port/timer.h"
 
-_Atomic bool stretch_on;
-
 void stretch_begin_slow(void)
 {
     struct pcpu *p = pcpu_this();
@@ -33,13 +31,15 @@ void stretch_start(void)
         pcpus[i].stretch_begun = 0;
         pcpus[i].stretch_longest = 0;
         pcpus[i].stretch_longest_what = NULL;
+        atomic_store_explicit(&pcpus[i].measured, true, memory_order_relaxed);
     }
-    atomic_store_explicit(&stretch_on, true, memory_order_relaxed);
 }
 
 void stretch_stop(void)
 {
-    atomic_store_explicit(&stretch_on, false, memory_order_relaxed);
+    for (unsigned i = 0; i < arch_cpu_count(); i++) {
+        atomic_store_explicit(&pcpus[i].measured, false, memory_order_relaxed);
+    }
 }
 
 struct stretch_found stretch_longest(void)

@@ -13,7 +13,11 @@ struct stretch_found {
     const char *what; // name of the hypercall's row; "trap": no hypercall; null: nothing found yet
 };
 
-extern _Atomic bool stretch_on;
+// Whether the calling pcpu, p, is measured.
+static inline bool stretch_on(const struct pcpu *p)
+{
+    return atomic_load_explicit(&p->measured, memory_order_relaxed);
+}
 
 void stretch_begin_slow(void);
 void stretch_look_slow(void);
@@ -21,7 +25,7 @@ void stretch_look_slow(void);
 // Interrupts could be taken up to now.
 static inline void stretch_begin(void)
 {
-    if (atomic_load_explicit(&stretch_on, memory_order_relaxed)) {
+    if (stretch_on(pcpu_this())) {
         stretch_begin_slow();
     }
 }
@@ -29,7 +33,7 @@ static inline void stretch_begin(void)
 // Now they are looked for, or can be taken.
 static inline void stretch_look(void)
 {
-    if (atomic_load_explicit(&stretch_on, memory_order_relaxed)) {
+    if (stretch_on(pcpu_this())) {
         stretch_look_slow();
     }
 }
@@ -37,7 +41,7 @@ static inline void stretch_look(void)
 // What this pcpu does in this stretch. name lives for ever.
 static inline void stretch_name(const char *name)
 {
-    if (atomic_load_explicit(&stretch_on, memory_order_relaxed)) {
+    if (stretch_on(pcpu_this())) {
         pcpu_this()->stretch_what = name;
     }
 }

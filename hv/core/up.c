@@ -12,11 +12,15 @@
 #include "port/irqchip.h"
 #include "vdev/vrtc.h"
 
-// The slots held interrupts while the guest ran.
-static SELDOM void take_slots(struct vcpu *v)
+// The slots held interrupts while the guest ran, or somebody measures.
+static SELDOM void enter_slowly(struct vcpu *v)
 {
     struct vgic_effects e;
 
+    stretch_begin();
+    if (!v->vgic.slots.used) {
+        return;
+    }
     vgic_effects_init(&e);
     irqchip_save_slots(&v->vgic.slots);
     vgic_sync(&v->domain->vgic, &v->vgic, &e);
@@ -25,13 +29,13 @@ static SELDOM void take_slots(struct vcpu *v)
 
 void up_enter(struct arch_vcpu *a)
 {
+    struct pcpu *p = pcpu_this();
     struct vcpu *v = vcpu_of_arch(a);
 
     epoch_enter();
-    stretch_begin();
     atomic_store_explicit(&v->sched.in_guest, false, memory_order_release);
-    if (v->vgic.slots.used) {
-        take_slots(v);
+    if (v->vgic.slots.used || stretch_on(p)) {
+        enter_slowly(v);
     }
 }
 
@@ -90,7 +94,7 @@ struct arch_vcpu *up_leave(void)
 
     // What is seldom is left to one call at the end, so that the usual way has no frame to make.
     if (!goes_on(p, v) || !set_in_guest(p, v) || vgic_wants_slots(&v->vgic) ||
-        v->vgic.slots.used || p->slots_live) {
+        v->vgic.slots.used || p->slots_live || stretch_on(p)) {
         return leave_slowly(p);
     }
     epoch_leave();
