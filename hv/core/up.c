@@ -157,6 +157,10 @@ void up_wait(struct arch_vcpu *a)
 {
     struct vcpu *v = vcpu_of_arch(a);
 
+    // As in Xen the upcall stands as long as evtchn_upcall_pending does: nobody waits beside it.
+    if (!vcpu_has_pending(v) && evtchn_pending_for(v)) {
+        vcpu_event_upcall(v);
+    }
     if (!vcpu_has_pending(v)) {
         sched_expect(v);
         sched_block(v);

@@ -208,6 +208,28 @@ static void faults(void **state)
     assert_false(up_fault(a, (gpa_t){UINT64_MAX}, ACCESS_WRITE));
 }
 
+static void nobody_waits_beside_an_upcall(void **state)
+{
+    struct vcpu *v = dom0->vcpu[0];
+    struct vcpu_info *info = v->info;
+    gpa_t enable = {dom0->vgic.gicr.n + 0x10000 + 0x100};
+    uint64_t value = 1u << dom0->event_irq;
+
+    (void)state;
+    write_distributor(0, 4, VGIC_CTLR_ENABLE_GRP1);
+    assert_true(up_mmio(&v->arch, enable, 4, ACCESS_WRITE, &value));
+    assert_true(bed_turn(0));
+    assert_ptr_equal(vcpu_current(), v);
+    up_enter(&v->arch);
+    info->evtchn_upcall_pending = 1;
+    assert_false(vcpu_has_pending(v));
+    up_wait(&v->arch);
+    assert_true(vcpu_has_pending(v));
+    assert_int_equal(v->sched.state, SCHED_RUNNING);
+    (void)up_leave();
+    info->evtchn_upcall_pending = 0;
+}
+
 // ---- console
 
 static void type(const char *keys)
@@ -343,6 +365,7 @@ int main(void)
         cmocka_unit_test_setup(physical_interrupts, setup),
         cmocka_unit_test_setup(physical_timer, setup),
         cmocka_unit_test_setup(faults, setup),
+        cmocka_unit_test_setup(nobody_waits_beside_an_upcall, setup),
         cmocka_unit_test_setup(input_has_two_readers, setup),
         cmocka_unit_test_setup(ring_is_read_once_around, setup),
         cmocka_unit_test_setup(levels_and_limits, setup),
