@@ -32,6 +32,7 @@ FEATURES = [
     ('Weights and caps', 'tools.cap_and_rate_limit'),
     ('Disks and network cards: virtio for dom0, PV for guests',
      'devices.* disks.* tools.attach_and_detach'),
+    ('Fiefs: budgets, limits and rights of a manager, revoked and drained', 'fiefs.*'),
     ('A tenant with a dom0 of its own', 'tenant.*'),
     ('Price, bill and receipt of a domain', 'bill.*'),
     ('Every frame comes back, also after failures half-way and attacks', 'memory.* attacks.*'),
