@@ -625,7 +625,7 @@ static struct fief_share same(uint64_t identity)
 
 static void shares_are_set_and_read(void **state)
 {
-    struct fief_share a = same(0);
+    struct fief_share a;
     struct domain *m;
     struct fief *f;
 

@@ -56,10 +56,11 @@ static void read_config(const char *path, long value[WISHES])
     FILE *file = fopen(path, "r");
     int error;
 
-    if (!file) {
+    if (file) {
+        fclose(file);
+    } else {
         fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
     }
-    fclose(file);
     error = c ? xlu_cfg_readfile(c, path) : ENOMEM;
     if (error) {
         fail(EXIT_FAILED, "%s: not a configuration that xl would take: %s", path,

@@ -92,7 +92,7 @@ static void print_row(const struct table *t, const unsigned *width, const char *
     putchar('\n');
 }
 
-void table_print(struct table *t)
+static void print_rows(const struct table *t)
 {
     const char *text[COLUMNS_MAX];
     unsigned width[COLUMNS_MAX];
@@ -107,6 +107,13 @@ void table_print(struct table *t)
             text[c] = t->cell[i + c];
         }
         print_row(t, width, text);
+    }
+}
+
+void table_print(struct table *t)
+{
+    if (t->columns != 0) {
+        print_rows(t);
     }
     free(t->cell);
 }

@@ -46,7 +46,7 @@ void cache_flush(const void *p, size_t n)
 static void clear_lines(void *p, size_t n, uint64_t line)
 {
     uint64_t at = (uint64_t)p;
-    uint64_t end = at + n;
+    uint64_t turns = n / (4 * line);
 
     do {
         __asm__ volatile("dc zva, %0\n dc civac, %0\n add %0, %0, %1\n"
@@ -56,7 +56,7 @@ static void clear_lines(void *p, size_t n, uint64_t line)
                          : "+r"(at)
                          : "r"(line)
                          : "memory");
-    } while (at != end);
+    } while (--turns != 0);
     __asm__ volatile("dsb sy" ::: "memory");
 }
 
