@@ -159,7 +159,11 @@ void up_wait(struct arch_vcpu *a)
 
     // As in Xen the upcall stands as long as evtchn_upcall_pending does: nobody waits beside it.
     if (!vcpu_has_pending(v) && evtchn_pending_for(v)) {
-        vcpu_event_upcall(v);
+        struct vgic_effects e;
+
+        vgic_effects_init(&e);
+        vgic_show_again(&v->domain->vgic, v->id, v->domain->event_irq, &e);
+        domain_irq_effects(v->domain, &e);
     }
     if (!vcpu_has_pending(v)) {
         sched_expect(v);

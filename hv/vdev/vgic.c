@@ -207,6 +207,19 @@ void vgic_inject(struct vgic *v, unsigned vcpu, unsigned irq, struct vgic_effect
     spin_unlock(&v->lock);
 }
 
+void vgic_show_again(struct vgic *v, unsigned vcpu, unsigned irq, struct vgic_effects *e)
+{
+    spin_lock(&v->lock);
+    struct vgic_irq *l = vgic_line(v, vcpu, irq);
+
+    if (l) {
+        vgic_line_forget_active(l);
+        line_set(l, LINE_LATCH);
+        vgic_line_update(v, l, irq, e);
+    }
+    spin_unlock(&v->lock);
+}
+
 void vgic_set_level(struct vgic *v, unsigned vcpu, unsigned irq, enum vgic_level level,
                     struct vgic_effects *e)
 {

@@ -147,6 +147,10 @@ enum vgic_level { VGIC_LOW, VGIC_HIGH };
 void vgic_set_level(struct vgic *v, unsigned vcpu, unsigned irq, enum vgic_level level,
                     struct vgic_effects *e);
 
+// A private line's interrupt is pending, and no longer active, whatever it was: for a vcpu that
+// waits although its device needs it.
+void vgic_show_again(struct vgic *v, unsigned vcpu, unsigned irq, struct vgic_effects *e);
+
 // The value that vcpu from wrote to ICC_SGI1R_EL1. Targets are affinities as Xen numbers vcpus:
 // aff0 = id & 15, aff1 = id >> 4.
 void vgic_send_sgi(struct vgic *v, unsigned from, uint64_t sgi1r, struct vgic_effects *e);
