@@ -39,11 +39,12 @@
 #define FIEF_OP_get_share 18u  // struct fief_share
 #define FIEF_OP_set_share 19u  // struct fief_share
 
-#define FIEF_ABI_VERSION 2u
+#define FIEF_ABI_VERSION 3u
 #define FIEF_CLASSES 16u          // room for classes; not all are in use
 #define FIEF_NAME 16u             // bytes of a name, with the zero byte at its end
 #define FIEF_NO_LIMIT UINT32_MAX  // of a limit: none but the machine's size
 #define FIEF_ADOPTERS 4u
+#define FIEF_RANGES 8u
 #define FIEF_LIMITS 4u    // room for limits beside memory, FIEF_LIMIT_*
 #define FIEF_LEVELS 7u    // of fiefs below the root
 
@@ -110,7 +111,7 @@ struct fief_receipt {
     uint64_t peak;        // highest total ever
     uint64_t left;        // held by the account when it closed, beside its own frame: 0
     uint64_t promised;    // still promised then: 0
-    uint64_t longest;     // step, in ticks of the machine's counter
+    uint64_t longest;     // step: time, in ticks of the machine's counter
     uint64_t ticks_a_second;
     uint32_t steps;       // of its end
     uint32_t waits;       // beside these, tries that had to wait for another CPU
@@ -120,6 +121,12 @@ struct fief_receipt {
         uint16_t pad;
         uint32_t frames;
     } adopter[FIEF_ADOPTERS]; // the first of them
+    struct {
+        uint32_t first;  // number of a machine frame
+        uint16_t frames; // 0: none
+        uint16_t domid;  // who adopted them
+    } range[FIEF_RANGES]; // where the adopted frames are, as far as there is room; only in the
+                          // root fief, and only of adopters that belong to it
 };
 
 #define FIEF_LIMIT_DOMAINS 0u

@@ -141,7 +141,11 @@ struct domain {
     uint64_t max_pages;        // what max_mem said, frames
     struct scrub scrub;        // under p2m.lock
     uint16_t console_used;     // console_io of a guest without a console: a line for the log
-    char console_line[DOMAIN_CONSOLE_LINE];
+    union {
+        char console_line[DOMAIN_CONSOLE_LINE];
+        // Drain: which frames went to whom. They go when nobody can print any more.
+        struct receipt_range adopted[RECEIPT_RANGES];
+    };
     uint64_t console_full_ns;  // console ring: full since then, 0: it was not; under p2m.lock
     uint32_t console_taken;    // and where its reader was
 };

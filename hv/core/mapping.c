@@ -138,7 +138,7 @@ static void adopt(struct mapping *m, struct domain *owner)
 
     invariant(m->flags & MAPPING_PROMISED);
     account_adopt(&owner->account, &adopter->account, mfn(frame));
-    receipt_adopted(owner, adopter);
+    receipt_adopted(owner, adopter, mfn(frame));
     m->flags &= (uint8_t)~MAPPING_PROMISED;
     for (struct mapping *r = *owned_bucket(owner, frame); r != NULL; r = next) {
         next = r->owner_next;

@@ -3,6 +3,7 @@
 // notes lie in the domain's own frame, the ring in the fief's.
 #include "core/receipt.h"
 
+#include "abi/xen.h"
 #include "core/domain.h"
 #include "core/fief.h"
 #include "lib/string.h"
@@ -38,25 +39,98 @@ void receipt_step_end(struct domain *d, unsigned done)
     }
 }
 
-void receipt_adopted(struct domain *d, const struct domain *by)
+// The adopter as the receipt's readers name it: they are of d's fief, or rule it.
+static uint16_t reader_number(const struct domain *d, const struct domain *by)
 {
-    struct receipt_notes *n = &d->notes;
+    const struct domain *manager = fief_manager(d->fief);
 
-    // What an owner that lives on lets go (ballooning) is no part of its end.
-    if (domain_alive(d)) {
-        return;
+    if (by == manager) {
+        return 0;
     }
-    n->adopted++;
+    return by->fief == d->fief ? by->domid : DOMID_INVALID;
+}
+
+static void note_adopter(struct receipt_notes *n, uint16_t domid)
+{
     for (unsigned i = 0; i < RECEIPT_ADOPTERS; i++) {
         struct receipt_adopter *a = &n->adopter[i];
 
         if (a->frames == 0) {
-            a->domid = fief_number(d, by);
+            a->domid = domid;
         }
-        if (a->domid == fief_number(d, by)) {
+        if (a->domid == domid) {
             a->frames++;
             return;
         }
+    }
+}
+
+// Whether b begins where a ends.
+static bool ranges_meet(const struct receipt_range *a, const struct receipt_range *b)
+{
+    return a->frames != 0 && b->frames != 0 && a->domid == b->domid &&
+           a->first + a->frames == b->first && a->frames + b->frames <= UINT16_MAX;
+}
+
+// Joins one range with one that it meets, if there are such.
+static void join_ranges(struct receipt_range all[RECEIPT_RANGES])
+{
+    for (unsigned i = 0; i < RECEIPT_RANGES; i++) {
+        for (unsigned k = 0; k < RECEIPT_RANGES; k++) {
+            if (ranges_meet(&all[i], &all[k])) {
+                all[i].frames = (uint16_t)(all[i].frames + all[k].frames);
+                all[k] = (struct receipt_range){0};
+                return;
+            }
+        }
+    }
+}
+
+// Frames come in the order of the owner's buckets, so a run of them grows from several places.
+static void note_range(struct receipt_range all[RECEIPT_RANGES], uint16_t domid, uint32_t frame)
+{
+    struct receipt_range one = {.first = frame, .frames = 1, .domid = domid};
+    struct receipt_range *empty = NULL;
+
+    for (unsigned i = 0; i < RECEIPT_RANGES; i++) {
+        struct receipt_range *r = &all[i];
+
+        if (ranges_meet(r, &one) || ranges_meet(&one, r)) {
+            r->first = MIN(r->first, frame);
+            r->frames++;
+            join_ranges(all);
+            return;
+        }
+        empty = empty == NULL && r->frames == 0 ? r : empty;
+    }
+    if (empty != NULL) {
+        *empty = one;
+    }
+}
+
+// While the end has begun and others may still be in a leg of d, no row but the last is quiet.
+static bool is_settling(const struct domain *d)
+{
+    return !domain_alive(d) &&
+           __atomic_load_n(&d->quiesced, __ATOMIC_RELAXED) ==
+               __atomic_load_n(&d->rows, __ATOMIC_RELAXED);
+}
+
+void receipt_adopted(struct domain *d, const struct domain *by, mfn_t m)
+{
+    uint16_t domid = reader_number(d, by);
+
+    if (!is_settling(d)) {
+        return;
+    }
+    d->notes.adopted++;
+    note_adopter(&d->notes, domid);
+    if (d->fief == fief_root && by->fief == fief_root) {
+        if (!d->notes.ranged) {
+            memset(d->adopted, 0, sizeof(d->adopted));
+            d->notes.ranged = true;
+        }
+        note_range(d->adopted, domid, m.n);
     }
 }
 
@@ -70,6 +144,10 @@ bool receipt_fill(struct domain *d, struct receipt *r)
     r->left = d->account.total - d->account.held[FC_DOMAIN];
     r->promised = d->account.promised;
     r->notes = d->notes;
+    memset(r->range, 0, sizeof(r->range));
+    if (d->notes.ranged) {
+        memcpy(r->range, d->adopted, sizeof(r->range));
+    }
     return d->notes.noted;
 }
 

@@ -10,13 +10,23 @@
 
 #define RECEIPTS 64u
 #define RECEIPT_ADOPTERS 4u
+#define RECEIPT_RANGES 8u
 
 struct domain;
 struct fief;
 
 struct receipt_adopter {
-    uint16_t domid; // in the fief of the domain that went
+    uint16_t domid; // in the fief of the domain that went; DOMID_INVALID: all who have none there
     uint32_t frames;
+};
+
+// Machine frames that one domain adopted. Only of the root fief, whose manager's frames have their
+// machine numbers anyway, and only where the adopter is of the same fief: no fief learns a number
+// that is not in its budget.
+struct receipt_range {
+    uint32_t first;
+    uint16_t frames; // 0: none
+    uint16_t domid;  // the adopter, as in struct receipt_adopter
 };
 
 // Noted while the domain drains.
@@ -24,6 +34,7 @@ struct receipt_notes {
     uint64_t begun;          // the step that is being made, in ticks of the machine's counter
     uint32_t held[FC_COUNT]; // frames, when the end began
     bool noted;              // held has been filled in
+    bool ranged;             // the domain's list of ranges is one
     uint32_t steps;          // of the drain that did something
     uint32_t waits;          // steps that could not yet
     uint32_t longest;        // step, in ticks
@@ -39,10 +50,11 @@ struct receipt {
     uint64_t left;     // frames that the account held when it closed, beside its own; always 0
     uint64_t promised; // and what it promised; always 0
     struct receipt_notes notes;
+    struct receipt_range range[RECEIPT_RANGES]; // the first of them, joined where they meet
 };
 
 #define RECEIPTS_IN_FRAME (PAGE_SIZE / sizeof(struct receipt))
-#define RECEIPT_FRAMES 3u
+#define RECEIPT_FRAMES 4u
 
 _Static_assert(RECEIPTS_IN_FRAME * RECEIPT_FRAMES >= RECEIPTS, "the ring has its place");
 
@@ -61,8 +73,9 @@ bool receipt_fill(struct domain *d, struct receipt *r);
 // The account has closed: from now on the receipt can be read.
 void receipt_keep(struct fief *f, const struct receipt *r);
 
-// A frame of d, which is dying or alive, has been adopted. d's p2m lock is held.
-void receipt_adopted(struct domain *d, const struct domain *by);
+// Frame m of d, which is dying or alive, has been adopted. d's p2m lock is held. What d lets go before
+// its drain does is no part of its end, and is not noted.
+void receipt_adopted(struct domain *d, const struct domain *by, mfn_t m);
 
 // The n-th newest, 0 the last one. False: there is none.
 bool receipt_read(struct fief *f, uint64_t n, struct receipt *out);

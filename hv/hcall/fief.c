@@ -19,6 +19,7 @@
 _Static_assert(FC_COUNT <= FIEF_CLASSES, "all classes have their place");
 _Static_assert(sizeof(struct fief_budget) <= HCALL_ARG_MAX, "the argument has its place");
 _Static_assert(sizeof(struct fief_receipt) <= HCALL_ARG_MAX, "the argument has its place");
+_Static_assert(FIEF_RANGES >= RECEIPT_RANGES, "all that is kept is shown");
 _Static_assert(sizeof(struct fief_price) <= HCALL_ARG_MAX, "the argument has its place");
 _Static_assert(RECEIPT_ADOPTERS == FIEF_ADOPTERS, "all adopters have their place");
 
@@ -127,6 +128,20 @@ static long op_own(struct hcall *h)
     return 0;
 }
 
+static void fill_ranges(struct fief_receipt *a, const struct receipt *r)
+{
+    unsigned at = 0;
+
+    for (unsigned i = 0; i < RECEIPT_RANGES; i++) {
+        if (r->range[i].frames != 0) {
+            a->range[at].first = r->range[i].first;
+            a->range[at].frames = r->range[i].frames;
+            a->range[at].domid = r->range[i].domid;
+            at++;
+        }
+    }
+}
+
 static long op_receipt(struct hcall *h)
 {
     struct fief_receipt *a = (void *)h->in.bytes;
@@ -155,6 +170,7 @@ static long op_receipt(struct hcall *h)
         a->adopter[a->adopters].frames = r.notes.adopter[a->adopters].frames;
         a->adopters++;
     }
+    fill_ranges(a, &r);
     return 0;
 }
 

@@ -165,9 +165,28 @@ static void receipt_adopters(const struct place *p, char *to, size_t size)
     size_t at = (size_t)format(to, size, "%u", p->receipt.notes.adopted);
 
     for (unsigned i = 0; i < RECEIPT_ADOPTERS && p->receipt.notes.adopter[i].frames; i++) {
-        at += (size_t)format(to + at, size - at, ", %u by domain %u",
-                             p->receipt.notes.adopter[i].frames,
-                             p->receipt.notes.adopter[i].domid);
+        const struct receipt_adopter *a = &p->receipt.notes.adopter[i];
+
+        if (a->domid == DOMID_INVALID) {
+            at += (size_t)format(to + at, size - at, ", %u outside", a->frames);
+        } else {
+            at += (size_t)format(to + at, size - at, ", %u by domain %u", a->frames, a->domid);
+        }
+    }
+}
+
+static void receipt_ranges(const struct place *p, char *to, size_t size)
+{
+    size_t at = 0;
+
+    to[0] = 0;
+    for (unsigned i = 0; i < RECEIPT_RANGES && at < size; i++) {
+        const struct receipt_range *r = &p->receipt.range[i];
+
+        if (r->frames != 0) {
+            at += (size_t)format(to + at, size - at, "%s%x-%x by %u", at ? ", " : "", r->first,
+                                 r->first + r->frames - 1, r->domid);
+        }
     }
 }
 
@@ -284,10 +303,11 @@ static const struct dir domains = {
     .name = "domain", .any = &domain_dir, .pick = pick_domain, .next = next_domain};
 
 static const struct leaf receipt_leaves[] = {
-    TEXT("adopted", receipt_adopters),   NUMBER("domid", receipt_domid),
-    TEXT("handle", receipt_handle),      TEXT("held", receipt_held),
-    NUMBER("left", receipt_left),        NUMBER("longest_ns", receipt_longest),
-    NUMBER("peak", receipt_peak),        NUMBER("steps", receipt_steps),
+    TEXT("adopted", receipt_adopters),   TEXT("adopted_frames", receipt_ranges),
+    NUMBER("domid", receipt_domid),      TEXT("handle", receipt_handle),
+    TEXT("held", receipt_held),          NUMBER("left", receipt_left),
+    NUMBER("longest_ns", receipt_longest), NUMBER("peak", receipt_peak),
+    NUMBER("steps", receipt_steps),
 };
 static const struct dir receipt_dir = {LEAVES(receipt_leaves)};
 static const struct dir receipts = {

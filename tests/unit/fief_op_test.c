@@ -275,6 +275,70 @@ static void test_receipt(void **state)
     assert_int_equal(fief_op(FIEF_OP_receipt, &r, sizeof(r)), -E_NOENT);
 }
 
+#define RUN 100u    // frames side by side, adopted by most, but
+#define OTHERS 40u  // this one of them, adopted by little
+#define APART 200u  // from here on every second one, adopted by dom0
+
+static struct domain *most, *little; // adopters
+
+// Ends a, with so many frames apart; the answer is how many adopted frames the receipt places, each
+// of which is looked at.
+static uint32_t ranges_of_adopted(uint32_t apart, struct fief_receipt *r)
+{
+    uint64_t away = (bed_address(1024) >> PAGE_SHIFT) + apart;
+    struct domain *a = guest_with_ram();
+    uint32_t first, placed = 0;
+
+    first = entry(a, BLOCK).mfn.n;
+    for (uint32_t i = 0; i < RUN + apart; i++) {
+        struct domain *by = i >= RUN ? dom0 : i == OTHERS ? little : most;
+        uint64_t at = i >= RUN ? away + i : AWAY + 1000 * apart + i;
+
+        if (i >= RUN) {
+            (void)memory_decrease(dom0, gfn(at), 0);
+        }
+        grant(a, 8 + i, BLOCK + (i < RUN ? i : APART + 2 * (i - RUN)), by);
+        (void)lend(by, at, a, 8 + i);
+    }
+    guest_end(a);
+    assert_int_equal(fief_op(FIEF_OP_receipt, r, sizeof(*r)), 0);
+    assert_int_equal(r->adopted, RUN + apart);
+    assert_int_equal(r->adopters, 3);
+    for (unsigned i = 0; i < FIEF_RANGES; i++) {
+        for (uint32_t k = 0; k < r->range[i].frames; k++) {
+            mfn_t m = mfn(r->range[i].first + k);
+            uint32_t n = m.n - first;
+            struct domain *by = n >= APART ? dom0 : n == OTHERS ? little : most;
+
+            assert_int_equal(r->range[i].domid, by->domid);
+            assert_int_equal(frame_class(m), FC_ADOPTED);
+            assert_true(account_of_frame(m) == &by->account);
+            placed++;
+        }
+    }
+    bed_audit("adopted ranges");
+    return placed;
+}
+
+// The receipt says where the adopted frames are: runs are joined whichever of their frames went
+// first. With more than it has room for, it says where some are.
+static void test_adopted_ranges(void **state)
+{
+    struct fief_receipt r = {0};
+    uint32_t placed;
+
+    (void)state;
+    boot(1);
+    most = guest_with_ram();
+    little = guest_with_ram();
+    assert_int_equal(ranges_of_adopted(4, &r), RUN + 4);
+    placed = ranges_of_adopted(60, &r);
+    assert_true(placed >= FIEF_RANGES && placed < RUN + 60);
+    assert_int_not_equal(r.range[FIEF_RANGES - 1].frames, 0);
+    guest_end(most);
+    guest_end(little);
+}
+
 // The ring goes round; a creation that fails has none.
 static void test_receipts_go_round(void **state)
 {
@@ -445,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_growth_ends_at_the_ceiling),
         cmocka_unit_test(test_bills_add_up),
         cmocka_unit_test(test_receipt),
+        cmocka_unit_test(test_adopted_ranges),
         cmocka_unit_test(test_receipts_go_round),
         cmocka_unit_test(test_classes_audit_and_rights),
         cmocka_unit_test(test_a_charge_that_fails),

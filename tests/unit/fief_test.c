@@ -338,6 +338,64 @@ static void limits_are_kept(void **state)
     check_all_back("all");
 }
 
+// The receipt of domain number domid, the last that went in f.
+static struct receipt last_receipt(struct fief *f, uint16_t domid)
+{
+    struct receipt r;
+
+    assert_true(receipt_read(f, 0, &r));
+    assert_int_equal(r.domid, domid);
+    assert_int_equal(r.notes.adopted, 1);
+    assert_int_equal(r.notes.adopter[0].frames, 1);
+    assert_int_equal(r.notes.adopter[1].frames, 0);
+    return r;
+}
+
+// Whoever adopts is named as the readers of the receipt name it, or not at all; machine numbers are
+// the root's to see, and only of what stays in it.
+static void receipts_name_no_stranger(void **state)
+{
+    struct domain *m = manager_for(fief_root);
+    struct domain *beside = manager_for(fief_root);
+    struct fief *f = granted(dom0, m, BUDGET);
+    struct domain *g = fief_find(f, (uint32_t)create(m, 1));
+    struct domain *h = fief_find(f, (uint32_t)create(m, 1));
+    uint16_t number = h->domid;
+    struct receipt r;
+
+    (void)state;
+    assert_int_equal(fief_set_rights(f, FIEF_MAY_ALL, FIEF_STAYS), 0);
+    account_limit(&h->account, FC_RAM, ACCOUNT_NO_LIMIT);
+    assert_int_equal(memory_populate(h, gfn(RAM), 0), 0);
+    *grant_entry(h, 3) = (grant_entry_v1_t){GTF_permit_access, 0, RAM};
+    (void)lend(m, AWAY, h, 3); // by the seat, which is of another fief
+    guest_end(h);
+    r = last_receipt(f, number);
+    assert_int_equal(r.notes.adopter[0].domid, 0);
+    assert_int_equal(r.range[0].frames, 0);
+    // The manager goes, and what it had lent is a subject's: nobody that the root can name.
+    *grant_entry(m, 3) = (grant_entry_v1_t){GTF_permit_access, g->domid, RAM};
+    (void)lend(g, AWAY, m, 3);
+    number = m->domid;
+    guest_end(m);
+    r = last_receipt(fief_root, number);
+    assert_int_equal(r.notes.adopter[0].domid, DOMID_INVALID);
+    assert_int_equal(r.range[0].frames, 0);
+    // One beside it is named, and where its frame is.
+    number = beside->domid;
+    m = guest_make();
+    *grant_entry(beside, 3) = (grant_entry_v1_t){GTF_permit_access, m->domid, RAM};
+    (void)lend(m, AWAY, beside, 3);
+    guest_end(beside);
+    r = last_receipt(fief_root, number);
+    assert_int_equal(r.notes.adopter[0].domid, m->domid);
+    assert_int_equal(r.range[0].frames, 1);
+    assert_int_equal(r.range[0].first, entry(m, AWAY).mfn.n);
+    guest_end(m);
+    revoke(dom0, f->identity);
+    check_all_back("all");
+}
+
 // The frame that the manager took over is paid by the manager's fief, to the frame.
 static void adoption_exchanges_frames(void **state)
 {
@@ -719,6 +777,7 @@ int main(void)
         cmocka_unit_test_setup(a_budget_changes_down_to_what_is_held, set_up),
         cmocka_unit_test_setup(rights_are_taken_back_at_once, set_up),
         cmocka_unit_test_setup(limits_are_kept, set_up),
+        cmocka_unit_test_setup(receipts_name_no_stranger, set_up),
         cmocka_unit_test_setup(adoption_exchanges_frames, set_up),
         cmocka_unit_test_setup(the_uplink_is_a_peer_for_grants_and_ports_only, set_up),
         cmocka_unit_test_setup(with_keep_a_new_manager_takes_the_seat, set_up),

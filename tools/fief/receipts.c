@@ -11,6 +11,8 @@
 
 #define COUNT(a) ((unsigned)(sizeof(a) / sizeof((a)[0])))
 #define NS_PER_S 1000000000ull
+#define DOMID_NONE 0x7ff4u // DOMID_INVALID: one that the caller cannot name
+#define RANGES_SHOWN 4u
 
 static uint64_t longest_ns(const struct fief_receipt *r)
 {
@@ -42,11 +44,33 @@ static void adopters_text(const struct fief_receipt *r, char *to, size_t size)
     size_t at = (size_t)snprintf(to, size, "%u", r->adopted);
 
     for (unsigned i = 0; i < r->adopters && at < size; i++) {
-        at += (size_t)snprintf(to + at, size - at, "%s%u by %u", i ? ", " : " (",
-                               r->adopter[i].frames, r->adopter[i].domid);
+        const char *before = i ? ", " : " (";
+
+        if (r->adopter[i].domid == DOMID_NONE) {
+            at += (size_t)snprintf(to + at, size - at, "%s%u outside", before,
+                                   r->adopter[i].frames);
+        } else {
+            at += (size_t)snprintf(to + at, size - at, "%s%u by %u", before,
+                                   r->adopter[i].frames, r->adopter[i].domid);
+        }
     }
     if (r->adopters && at < size) {
         snprintf(to + at, size - at, ")");
+    }
+}
+
+// The first of the ranges of adopted frames, as many as a cell has room for.
+static void ranges_text(const struct fief_receipt *r, char *to, size_t size)
+{
+    size_t at = (size_t)snprintf(to, size, "%s", r->range[0].frames ? "" : "-");
+
+    for (unsigned i = 0; i < FIEF_RANGES && r->range[i].frames; i++) {
+        if (i == RANGES_SHOWN) {
+            snprintf(to + at, size - at, " ...");
+            return;
+        }
+        at += (size_t)snprintf(to + at, size - at, "%s%" PRIx32 "-%" PRIx32, i ? " " : "",
+                               r->range[i].first, r->range[i].first + r->range[i].frames - 1);
     }
 }
 
@@ -63,7 +87,30 @@ static void add_row(struct table *t, const struct fief_receipt *r)
     table_add(t, "%" PRIu64 ".%" PRIu64 " us", longest_ns(r) / 1000, longest_ns(r) / 100 % 10);
     adopters_text(r, text, sizeof(text));
     table_add(t, "%s", text);
+    ranges_text(r, text, sizeof(text));
+    table_add(t, "%s", text);
     table_add(t, "%" PRIu64, r->left + r->promised);
+}
+
+static void json_adopters(const struct fief_receipt *r)
+{
+    json_open("adopters", '[');
+    for (unsigned i = 0; i < r->adopters; i++) {
+        json_open(NULL, '{');
+        json_number("domid", r->adopter[i].domid);
+        json_number("frames", r->adopter[i].frames);
+        json_close('}');
+    }
+    json_close(']');
+    json_open("adopted_frames", '[');
+    for (unsigned i = 0; i < FIEF_RANGES && r->range[i].frames; i++) {
+        json_open(NULL, '{');
+        json_number("first", r->range[i].first);
+        json_number("frames", r->range[i].frames);
+        json_number("domid", r->range[i].domid);
+        json_close('}');
+    }
+    json_close(']');
 }
 
 static void json_row(const struct fief_receipt *r)
@@ -87,14 +134,7 @@ static void json_row(const struct fief_receipt *r)
     json_number("waits", r->waits);
     json_number("longest_step_ns", longest_ns(r));
     json_number("adopted", r->adopted);
-    json_open("adopters", '[');
-    for (unsigned i = 0; i < r->adopters; i++) {
-        json_open(NULL, '{');
-        json_number("domid", r->adopter[i].domid);
-        json_number("frames", r->adopter[i].frames);
-        json_close('}');
-    }
-    json_close(']');
+    json_adopters(r);
     json_number("left", r->left);
     json_number("promised", r->promised);
     json_close('}');
@@ -104,7 +144,8 @@ int command_receipts(const struct options *o, int argc, char **argv)
 {
     static const struct column columns[] = {
         {"ID", RIGHT},    {"UUID", LEFT},     {"HELD", RIGHT},   {"PEAK", RIGHT},
-        {"STEPS", RIGHT}, {"LONGEST", RIGHT}, {"ADOPTED", LEFT}, {"LEFT", RIGHT}};
+        {"STEPS", RIGHT}, {"LONGEST", RIGHT}, {"ADOPTED", LEFT}, {"FRAMES", LEFT},
+        {"LEFT", RIGHT}};
     struct table t;
     uint32_t n = 0;
 
