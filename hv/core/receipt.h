@@ -73,8 +73,8 @@ bool receipt_fill(struct domain *d, struct receipt *r);
 // The account has closed: from now on the receipt can be read.
 void receipt_keep(struct fief *f, const struct receipt *r);
 
-// Frame m of d, which is dying or alive, has been adopted. d's p2m lock is held. What d lets go before
-// its drain does is no part of its end, and is not noted.
+// Frame m of d, which is dying or alive, has been adopted. d's p2m lock is held. What d lets go
+// before its drain does is no part of its end, and is not noted.
 void receipt_adopted(struct domain *d, const struct domain *by, mfn_t m);
 
 // The n-th newest, 0 the last one. False: there is none.
