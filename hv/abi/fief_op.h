@@ -86,12 +86,12 @@ struct fief_bill {
 
 #define FIEF_BILL_DYING 1u
 #define FIEF_BILL_MANAGER 2u
-#define FIEF_BILL_ABOVE 4u // its frames belong to the fief above: the caller itself, in its fief
+#define FIEF_BILL_BELOW 4u // its frames are of the budget of the fief that it manages, so in given
 
 struct fief_budget {
-    uint64_t ram;       // of the fief, the root's is the machine's; all its accounts, what is given
+    uint64_t ram;       // of the fief, the root's is the machine's; its accounts, what is given
                         // to fiefs below and the free frames add up to it
-    uint64_t given;
+    uint64_t given;     // what the managers of these fiefs hold is in it
     uint64_t free;      // frames of the fief that nobody holds
     uint64_t promised;  // of these, set aside
     uint64_t contended; // how often somebody had to wait for the fief's books, since boot
@@ -146,7 +146,7 @@ struct fief_receipt {
 // -EINVAL: too few frames, unknown rights or flags. -EPERM: rights that the caller's fief lacks.
 // -ENOSPC: limits beyond what the caller's fief has left, or less than is used; nested too deep,
 // too many fiefs. -ENOMEM: frames beyond what is free and not promised. -EEXIST: the domain manages
-// a fief, or the seat is taken. -EBUSY: the domain has run already.
+// a fief, or the seat is taken. -EBUSY: the domain has run, or maps what was lent to it.
 struct fief_grant {
     uint64_t identity; // in, of the fief; out where it is made
     uint16_t domid;    // in: the manager
@@ -167,8 +167,8 @@ struct fief_node {
     uint64_t child;    // out: identity of its first fief below, 0: none
     uint64_t next;     // out: of the next fief beside it
     char name[FIEF_NAME];
-    uint64_t budget;   // frames
-    uint64_t free;
+    uint64_t budget;   // frames that were granted; what its manager brought is beside it
+    uint64_t free;     // more than the budget when the manager gave frames of its own back
     uint64_t promised;
     uint64_t given;
     uint32_t rights;

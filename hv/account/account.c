@@ -19,6 +19,19 @@ static void pool_lock(struct pool *pool)
     spin_lock(&pool->lock);
 }
 
+struct pool *account_lock(const struct account *a)
+{
+    for (;;) {
+        struct pool *pool = __atomic_load_n(&a->pool, __ATOMIC_ACQUIRE);
+
+        pool_lock(pool);
+        if (a->pool == pool) {
+            return pool;
+        }
+        spin_unlock(&pool->lock);
+    }
+}
+
 static bool charge_must_fail(void)
 {
     uint64_t left = atomic_load_explicit(&fail_after, memory_order_relaxed);
@@ -111,7 +124,7 @@ void pool_add(struct pool *pool, mfn_t m, uint32_t count)
 
 void account_enter(struct account *a, enum frame_class c, mfn_t m, uint32_t count)
 {
-    pool_lock(a->pool);
+    (void)account_lock(a);
     frame_found(count);
     a->pool->budget += count;
     while (count > 0) {
@@ -181,10 +194,16 @@ static void claim_lower(struct account *a, uint64_t count)
     a->pool->promised -= count;
 }
 
+void account_claim_ends(struct account *a)
+{
+    a->claims++;
+    claim_lower(a, a->claimed);
+}
+
 // Takes a run; used: what came out of a's claim.
 static mfn_t charge(struct account *a, enum frame_class c, unsigned order, uint64_t *used)
 {
-    struct pool *pool = a->pool;
+    struct pool *pool;
     uint64_t count = 1ull << order;
     mfn_t m = MFN_NONE;
 
@@ -192,7 +211,7 @@ static mfn_t charge(struct account *a, enum frame_class c, unsigned order, uint6
     if (charge_must_fail()) {
         return m;
     }
-    pool_lock(pool);
+    pool = account_lock(a);
     if (a->held[c] + count <= a->limit[c] && chargeable(a, c) >= count) {
         m = pool_get(pool, order);
     }
@@ -230,13 +249,35 @@ int account_charge_ram(struct account *a, unsigned order, struct account_ram *ou
     return out->run.n != 0 ? 0 : -E_NOMEM;
 }
 
+static void refund_locked(struct account *a, mfn_t m)
+{
+    enum frame_class c = frame_class(m);
+    unsigned order = frame_order(m);
+
+    run_unlink(&a->list[c], m);
+    book_out(a, c, 1ull << order);
+    run_clear_head(m);
+    pool_put(a->pool, m, order);
+}
+
+// What was set aside is a promise or, since the account changed its budget, a frame (join.c).
+static void promised_at_least(struct account *a, uint64_t count)
+{
+    while (a->promised < count) {
+        invariant(a->pool->self != a && a->list[FC_FIEF] != 0);
+        refund_locked(a, mfn(a->list[FC_FIEF]));
+        a->promised++;
+        a->pool->promised++;
+    }
+    invariant(a->pool->promised >= a->promised);
+}
+
 mfn_t account_charge_promised(struct account *a, enum frame_class c)
 {
-    struct pool *pool = a->pool;
+    struct pool *pool = account_lock(a);
     mfn_t m;
 
-    pool_lock(pool);
-    invariant(a->promised > 0 && pool->promised > 0);
+    promised_at_least(a, 1);
     a->promised--;
     pool->promised--;
     m = pool_get(pool, 0);
@@ -251,11 +292,10 @@ mfn_t account_charge_promised(struct account *a, enum frame_class c)
 
 int account_charge_at(struct account *a, enum frame_class c, mfn_t m, unsigned order)
 {
-    struct pool *pool = a->pool;
+    struct pool *pool = account_lock(a);
     mfn_t head;
     int err = -E_NOMEM;
 
-    pool_lock(pool);
     head = frame_exists(m) ? frame_run(m) : MFN_NONE;
     if (head.n != 0 && frame_class(head) == FC_FREE && account_of_frame(head) == pool->self &&
         frame_order(head) >= order && pool->free - pool->promised >= 1ull << order) {
@@ -287,20 +327,9 @@ int account_charge_at(struct account *a, enum frame_class c, mfn_t m, unsigned o
     return err;
 }
 
-static void refund_locked(struct account *a, mfn_t m)
-{
-    enum frame_class c = frame_class(m);
-    unsigned order = frame_order(m);
-
-    run_unlink(&a->list[c], m);
-    book_out(a, c, 1ull << order);
-    run_clear_head(m);
-    pool_put(a->pool, m, order);
-}
-
 void account_refund(struct account *a, mfn_t m)
 {
-    pool_lock(a->pool);
+    (void)account_lock(a);
     invariant(account_of_frame(m) == a);
     invariant(frame_uses(m, FRAME_PIN) == 0 || frame_class(m) == FC_P2M);
     if (frame_class(m) == FC_P2M) {
@@ -312,7 +341,7 @@ void account_refund(struct account *a, mfn_t m)
 
 void account_uncharge_ram(struct account *a, const struct account_ram *r)
 {
-    pool_lock(a->pool);
+    (void)account_lock(a);
     invariant(account_of_frame(r->run) == a);
     refund_locked(a, r->run);
     if (r->claim == a->claims) {
@@ -325,7 +354,7 @@ bool account_refund_first(struct account *a, enum frame_class c)
 {
     mfn_t m;
 
-    pool_lock(a->pool);
+    (void)account_lock(a);
     m = mfn(a->list[c]);
     if (m.n != 0) {
         if (c == FC_P2M) {
@@ -341,7 +370,7 @@ void account_split(struct account *a, mfn_t m)
 {
     mfn_t head;
 
-    pool_lock(a->pool);
+    (void)account_lock(a);
     head = frame_run(m);
     invariant(account_of_frame(head) == a);
     run_cut(&a->list[frame_class(head)], head, m, 0);
@@ -353,7 +382,7 @@ void account_reclass(struct account *a, mfn_t m, enum frame_class c)
     enum frame_class old;
     unsigned order;
 
-    pool_lock(a->pool);
+    (void)account_lock(a);
     old = frame_class(m);
     order = frame_order(m);
     invariant(account_of_frame(m) == a);
@@ -370,7 +399,7 @@ int account_promise(struct account *a, uint64_t count)
     if (charge_must_fail()) {
         return -E_NOMEM;
     }
-    pool_lock(a->pool);
+    (void)account_lock(a);
     if (a->pool->free - a->pool->promised >= count) {
         a->pool->promised += count;
         a->promised += count;
@@ -382,8 +411,8 @@ int account_promise(struct account *a, uint64_t count)
 
 void account_release(struct account *a, uint64_t count)
 {
-    pool_lock(a->pool);
-    invariant(a->promised >= count && a->pool->promised >= count);
+    (void)account_lock(a);
+    promised_at_least(a, count);
     a->promised -= count;
     a->pool->promised -= count;
     spin_unlock(&a->pool->lock);
@@ -394,7 +423,7 @@ int account_claim(struct account *a, uint64_t total)
     uint64_t lacks;
     int err = 0;
 
-    pool_lock(a->pool);
+    (void)account_lock(a);
     lacks = total - MIN(total, a->held[FC_RAM]);
     if (a->claimed != 0 || lacks == 0 || total > a->limit[FC_RAM]) {
         err = -E_INVAL;
@@ -410,9 +439,8 @@ int account_claim(struct account *a, uint64_t total)
 
 void account_unclaim(struct account *a)
 {
-    pool_lock(a->pool);
-    a->claims++;
-    claim_lower(a, a->claimed);
+    (void)account_lock(a);
+    account_claim_ends(a);
     spin_unlock(&a->pool->lock);
 }
 
@@ -426,11 +454,26 @@ static void exchange(struct pool *from, struct pool *to)
     pool_put(from, m, 0);
 }
 
+// The pools of both accounts, locked.
+static void lock_both(const struct account *from, const struct account *to)
+{
+    for (;;) {
+        struct pool *f = __atomic_load_n(&from->pool, __ATOMIC_ACQUIRE);
+        struct pool *t = __atomic_load_n(&to->pool, __ATOMIC_ACQUIRE);
+
+        pools_lock(f, t);
+        if (from->pool == f && to->pool == t) {
+            return;
+        }
+        pools_unlock(f, t);
+    }
+}
+
 void account_adopt(struct account *from, struct account *to, mfn_t m)
 {
-    pools_lock(from->pool, to->pool);
+    lock_both(from, to);
     invariant(account_of_frame(m) == from && frame_run(m).n == m.n && frame_order(m) == 0);
-    invariant(to->promised > 0);
+    promised_at_least(to, 1);
     run_unlink(&from->list[frame_class(m)], m);
     book_out(from, frame_class(m), 1);
     if (from->pool != to->pool) {
@@ -452,7 +495,7 @@ bool account_holds(struct account *a, enum frame_class c, mfn_t m)
     bool holds = false;
     mfn_t head;
 
-    pool_lock(a->pool);
+    (void)account_lock(a);
     // Runs of another pool may be cut or joined at this moment, and then m is in none.
     head = m.n - frame_table_base().n < frame_table_count() ? frame_run(m) : MFN_NONE;
     if (head.n != 0) {
@@ -474,7 +517,7 @@ uint64_t pool_available(struct pool *pool)
 
 void account_limit(struct account *a, enum frame_class c, uint64_t frames)
 {
-    pool_lock(a->pool);
+    (void)account_lock(a);
     a->limit[c] = frames;
     spin_unlock(&a->pool->lock);
 }

@@ -36,15 +36,18 @@ struct pool {
     uint32_t depth;                  // 0: the root. Two pools are locked the upper one first
     uint64_t budget;                 // frames: held by its accounts + given + free
     uint64_t given;                  // of these, the budgets of its children
+    uint64_t brought;                // of the budget, what the account that joined it had then
+    uint64_t away;                   // of what is given, what its children's joiners brought
     struct account *self;            // the fief's account: owns the free frames (class free)
     uint32_t free_list[ORDER_COUNT]; // by order
     uint64_t free;                   // frames on the free lists
     uint64_t promised;               // of these, set aside by accounts
     uint64_t claimed;                // of these, for class ram
     uint64_t contended;              // how often the lock was waited for
-    uint64_t audit_promised;         // scratch of account_audit, as are the next three
+    uint64_t audit_promised;         // scratch of account_audit, as are the next four
     uint64_t audit_held;
     uint64_t audit_given;
+    uint64_t audit_away;
     bool audited;
 };
 
@@ -86,6 +89,14 @@ bool account_refund_first(struct account *a, enum frame_class c);
 void account_split(struct account *a, mfn_t m);
 // The run that starts at m changes its class, within the account; limits are not asked.
 void account_reclass(struct account *a, mfn_t m, enum frame_class c);
+// An account of the parent's pool joins a budget carved out of it, with all that it holds: the
+// budget grows by that, and what the account takes and gives from now on is the budget's.
+// -E_BUSY: something is promised to it. A claim is given up.
+int account_join(struct account *a, struct pool *pool) MUST_CHECK;
+// The way back, with all that it holds then. What it has promised becomes frames that it holds
+// (class fief), a bounded number in each call, and stands for promises from then on. False: call
+// again.
+bool account_return(struct account *a, struct pool *pool);
 // Sets count frames of the pool aside for a; -E_NOMEM when there are not so many.
 int account_promise(struct account *a, uint64_t count) MUST_CHECK;
 void account_release(struct account *a, uint64_t count);

@@ -49,6 +49,7 @@ static void forget_pool(struct pool *pool)
     pool->audit_promised = 0;
     pool->audit_held = 0;
     pool->audit_given = 0;
+    pool->audit_away = 0;
     pool->audited = false;
 }
 
@@ -123,6 +124,7 @@ static void add_budget(struct pool *pool)
 {
     if (!pool->audited && pool->parent != NULL) {
         pool->parent->audit_given += pool->budget;
+        pool->parent->audit_away += pool->brought;
     }
     pool->audited = true;
 }
@@ -144,6 +146,10 @@ static void compare_budget(struct audit *t, struct pool *pool)
     } else if (found != pool->budget) {
         differs(t, pool->self->name, "budget", pool->budget, found);
     }
+    if (pool->audit_away != pool->away) {
+        differs(t, pool->self->name, "brought to fiefs", pool->away, pool->audit_away);
+    }
+    pool->audit_away = pool->away;
     pool->audit_given = pool->given; // said once
     pool->audit_held = pool->budget - pool->given;
 }

@@ -2,17 +2,19 @@
 // Reading the books (bill.h). Called by hcall/ for those who observe.
 #include "account/bill.h"
 
+#include "account/runs.h"
 #include "lib/string.h"
 
 void account_bill(struct account *a, struct account_bill *out)
 {
-    spin_lock(&a->pool->lock);
+    struct pool *pool = account_lock(a);
+
     memcpy(out->held, a->held, sizeof(out->held));
     memcpy(out->limit, a->limit, sizeof(out->limit));
     out->total = a->total;
     out->peak = a->peak;
     out->promised = a->promised;
-    spin_unlock(&a->pool->lock);
+    spin_unlock(&pool->lock);
 }
 
 void pool_bill(struct pool *pool, struct pool_bill *out)
@@ -23,6 +25,8 @@ void pool_bill(struct pool *pool, struct pool_bill *out)
     out->contended = pool->contended;
     out->budget = pool->budget;
     out->given = pool->given;
+    out->brought = pool->brought;
+    out->away = pool->away;
     spin_unlock(&pool->lock);
 }
 

@@ -19,6 +19,8 @@ struct pool_bill {
     uint64_t contended;
     uint64_t budget; // frames: held by its accounts, given to the fiefs below, and free
     uint64_t given;
+    uint64_t brought; // of the budget, by the account that joined it (account.h)
+    uint64_t away;    // of what is given, by accounts that were this pool's
 };
 
 void account_bill(struct account *a, struct account_bill *out);

@@ -17,7 +17,7 @@
 enum frame_class {
     FC_FREE,    // on a pool's free list
     FC_HV,      // the hypervisor's image, frame table
-    FC_FIEF,    // a fief's own structures
+    FC_FIEF,    // a fief's own structures; a former manager's: set aside for lends (join.c)
     FC_DOMAIN,  // struct domain: the first frame of an account and the last to go
     FC_VCPU,    // struct vcpu
     FC_P2M,     // second-stage page tables

@@ -22,6 +22,10 @@ void run_cut(uint32_t *list, mfn_t head, mfn_t m, unsigned order);
 // Two pools, which may be the same one: the upper one in the tree of budgets first.
 void pools_lock(struct pool *a, struct pool *b);
 void pools_unlock(struct pool *a, struct pool *b);
+// The account's pool, locked: which one it is changes under the locks of both (join.c).
+struct pool *account_lock(const struct account *a);
+// What is left of a claim is no longer set aside.
+void account_claim_ends(struct account *a);
 // The single frame m, which is on no list, becomes the account's.
 void account_enter_first(struct account *a, enum frame_class c, mfn_t m);
 // Free lists of a pool.

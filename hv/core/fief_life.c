@@ -76,11 +76,18 @@ static int seat_check(const struct domain *d, const struct fief *f)
     return d->started ? -E_BUSY : 0;
 }
 
-static void take_seat(struct fief *f, struct domain *d)
+// What a manager holds is of the fief that it rules, so all it does is paid there.
+static int take_seat(struct fief *f, struct domain *d)
 {
+    int err = account_join(&d->account, &f->pool);
+
+    if (err != 0) {
+        return err;
+    }
     atomic_store_explicit(&f->manager, d, memory_order_release);
     atomic_store_explicit(&d->seat, f, memory_order_release);
     sched_join_all(d, f->share);
+    return 0;
 }
 
 // Visible from here on: in the parent's list, and with a manager.
@@ -96,9 +103,11 @@ static int enter(struct fief *f, struct domain *manager)
         err = -E_NOSPC;
     }
     if (err == 0) {
+        err = take_seat(f, manager);
+    }
+    if (err == 0) {
         parent->child_count++;
         list_add_last(&f->sibling, &parent->children);
-        take_seat(f, manager);
     }
     spin_unlock(&parent->lock);
     if (err == 0) {
@@ -181,7 +190,7 @@ int fief_set_budget(struct fief *f, uint64_t frames)
     int err = 0;
 
     spin_lock(&f->lock);
-    now = f->pool.budget;
+    now = f->pool.budget - f->pool.brought;
     if (!fief_lives(f)) {
         err = -E_SRCH;
     } else if (f->coming != 0 || f->going != 0) {
@@ -231,7 +240,7 @@ int fief_seat(struct fief *f, struct domain *manager)
     spin_lock(&f->lock);
     err = seat_check(manager, f);
     if (err == 0) {
-        take_seat(f, manager);
+        err = take_seat(f, manager);
     }
     spin_unlock(&f->lock);
     if (err == 0) {
@@ -255,19 +264,36 @@ static void leave_seat(struct fief *f)
     spin_unlock(&f->lock);
 }
 
-void fief_manager_dies(struct domain *d)
+// What the manager holds goes back to the fief above. False: call again.
+static bool account_leaves(struct fief *f)
+{
+    struct domain *d;
+    bool left;
+
+    spin_lock(&f->lock);
+    d = fief_manager(f);
+    left = d == NULL || account_return(&d->account, &f->pool);
+    spin_unlock(&f->lock);
+    return left;
+}
+
+enum step fief_manager_dies(struct domain *d)
 {
     struct fief *f = atomic_load_explicit(&d->seat, memory_order_acquire);
 
     // The root's seat is left with the root's own number.
     if (f == NULL || f == fief_root) {
-        return;
+        return STEP_DONE;
     }
     if (atomic_load_explicit(&f->on_death, memory_order_relaxed) == FIEF_STAYS && fief_lives(f)) {
+        if (!account_leaves(f)) {
+            return STEP_AGAIN;
+        }
         leave_seat(f);
     } else {
         fief_end(f);
     }
+    return STEP_DONE;
 }
 
 struct fief *fief_child(struct fief *parent, uint64_t identity)
@@ -424,7 +450,7 @@ static enum step drain_leaf(struct fief *f)
     }
     if (s == STEP_DONE) {
         promises_end(f);
-        s = drain_frames(f);
+        s = account_leaves(f) ? drain_frames(f) : STEP_AGAIN;
     }
     if (s != STEP_DONE) {
         spin_unlock(&f->drain_lock);

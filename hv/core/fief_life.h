@@ -17,9 +17,9 @@ struct fief_config {
 
 // Carves a fief out of the parent's and puts manager, a member of the parent that has never run,
 // in its seat. All frames are promised, those that are not yet moved come by fief_move.
-// -E_SRCH (one of them is dying), -E_EXIST (it manages one already), -E_BUSY (it has run),
-// -E_INVAL (too few frames, unknown rights), -E_PERM (rights that the parent lacks), -E_NOSPC (too
-// deep, too many, or limits beyond the parent's), -E_NOMEM.
+// -E_SRCH (one of them is dying), -E_EXIST (it manages one already), -E_BUSY (it has run, or maps
+// what others lend), -E_INVAL (too few frames, unknown rights), -E_PERM (rights that the parent
+// lacks), -E_NOSPC (too deep, too many, or limits beyond the parent's), -E_NOMEM.
 int fief_create(struct fief *parent, struct domain *manager, const struct fief_config *c,
                 struct fief **out) MUST_CHECK;
 // Moves a bounded number of frames that are promised to come or go. False: nothing is left to do.
@@ -33,8 +33,8 @@ int fief_set_rights(struct fief *f, uint32_t rights, enum fief_on_death on_death
 // Puts a member of the parent that has never run in the empty seat. Errors as fief_create;
 // -E_EXIST: somebody sits there.
 int fief_seat(struct fief *f, struct domain *manager) MUST_CHECK;
-// The seat's holder dies: it leaves the seat, or the fief begins to end.
-void fief_manager_dies(struct domain *d);
+// The seat's holder dies: it leaves the seat, or the fief begins to end. A bounded step of it.
+enum step fief_manager_dies(struct domain *d);
 
 // The child of parent with that identity; null: none.
 struct fief *fief_child(struct fief *parent, uint64_t identity);

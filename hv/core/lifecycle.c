@@ -60,8 +60,7 @@ static enum step quiesce_vcpus(struct domain *d)
 
 static enum step quiesce_fief(struct domain *d)
 {
-    fief_manager_dies(d);
-    return STEP_DONE;
+    return fief_manager_dies(d);
 }
 
 // What the domain managed ends before the domain does, unless it has left the seat.

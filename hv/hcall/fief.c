@@ -81,7 +81,7 @@ static void fill_domain(const struct domain *viewer, struct domain *d, struct fi
     b->identity = d->identity;
     b->flags = (uint16_t)((domain_alive(d) ? 0u : FIEF_BILL_DYING) |
                           (d->seat != NULL ? FIEF_BILL_MANAGER : 0u) |
-                          (d->fief != fief_of(viewer) ? FIEF_BILL_ABOVE : 0u));
+                          (d->account.pool != &fief_of(viewer)->pool ? FIEF_BILL_BELOW : 0u));
 }
 
 static long op_budget(struct hcall *h)

@@ -206,10 +206,10 @@ long fief_op_node(struct hcall *h)
         a->next = 0; // what is beside the caller's own is none of its business
     }
     memcpy(a->name, f->account.name, sizeof(a->name));
-    a->budget = books.budget;
+    a->budget = books.budget - books.brought;
     a->free = books.free;
     a->promised = books.promised;
-    a->given = books.given;
+    a->given = books.given - books.away;
     a->rights = f->rights;
     a->domains = f->domains;
     fill_limits(f, a);

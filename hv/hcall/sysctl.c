@@ -54,22 +54,19 @@ static long read_console(struct hcall *h)
     return 0;
 }
 
-// The fief's budget. The memory of a manager that is no member of its fief is beside it: then what
-// xl info and xl list show adds up.
-static uint64_t memory_seen(const struct domain *caller)
+static uint64_t budget_of(const struct domain *caller)
 {
-    struct fief *f = fief_of(caller);
     struct pool_bill books;
 
-    pool_bill(&f->pool, &books);
-    return books.budget + (caller->fief != f ? caller->account.total : 0);
+    pool_bill(&fief_of(caller)->pool, &books);
+    return books.budget;
 }
 
 static long phys_info(struct hcall *h)
 {
     struct xen_sysctl_physinfo *a = &h->in.sysctl.u.physinfo;
     struct pool *pool = &fief_of(h->caller)->pool;
-    uint64_t total = memory_seen(h->caller);
+    uint64_t total = budget_of(h->caller);
 
     memset(a, 0, sizeof(*a));
     a->threads_per_core = 1; // the architecture's topology is not looked into
@@ -194,7 +191,7 @@ static long numa_info(struct hcall *h)
 {
     struct xen_sysctl_numainfo *a = &h->in.sysctl.u.numainfo;
     struct xen_sysctl_meminfo memory = {
-        .memsize = memory_seen(h->caller) << PAGE_SHIFT,
+        .memsize = budget_of(h->caller) << PAGE_SHIFT,
         .memfree = pool_available(&fief_of(h->caller)->pool) << PAGE_SHIFT,
     };
     uint32_t distance = LOCAL_DISTANCE;

@@ -18,9 +18,6 @@ static uint64_t limit_of(const struct fief_bill *b, unsigned c, uint64_t ram)
 
 static const char *state_of(const struct fief_bill *b)
 {
-    if (b->flags & FIEF_BILL_ABOVE) {
-        return "paid by the fief above";
-    }
     return b->flags & FIEF_BILL_DYING ? "dying" : b->flags & FIEF_BILL_MANAGER ? "manager" : "";
 }
 

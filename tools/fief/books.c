@@ -23,7 +23,8 @@ static void read_domains(struct books *b)
             }
         }
         b->domain[b->domains++] = one;
-        b->sum += one.flags & FIEF_BILL_ABOVE ? 0 : one.total;
+        b->sum += one.total;
+        b->below += one.flags & FIEF_BILL_BELOW ? one.total : 0;
         one.domid++;
     }
 }
@@ -39,6 +40,7 @@ static void read_once(struct books *b)
     read_domains(b);
     free(domain);
     hv_must(FIEF_OP_budget, &b->budget, sizeof(b->budget), "the budget of the fief");
+    b->budget.given -= b->below;
     b->sum += b->own.total + b->budget.own.total + b->budget.given +
               b->budget.free;
 }

@@ -240,7 +240,7 @@ static void change_budget(const char *who, const struct fief_node *n, const char
     }
     if (error == -ENOMEM) {
         fail(EXIT_FAILED, "%s: holds %s, and %s are promised: the budget cannot be less", who,
-             size_text(n->budget - n->free), size_text(n->promised));
+             size_text(fief_held(n) + n->given), size_text(n->promised));
     }
     if (error == -EBUSY) {
         fail(EXIT_FAILED, "%s: its budget is being changed by somebody else just now", who);

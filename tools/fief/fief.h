@@ -64,6 +64,7 @@ struct books {
     struct fief_bill own; // the hypervisor's
     struct fief_bill *domain;
     unsigned domains;
+    uint64_t below; // what managers of fiefs below hold, which is not in budget.given then
     uint64_t sum; // of all accounts and the free frames
 };
 // Reads until they add up to the machine, or several times; free with books_free.
@@ -77,6 +78,8 @@ struct forest {
 };
 void forest_read(struct forest *t);
 void forest_free(struct forest *t);
+// Frames that are held, beside what its manager brought; none when that gave some of it back.
+uint64_t fief_held(const struct fief_node *n);
 // The name of a set of rights; null: there are not so many.
 const char *right_name(unsigned i);
 extern const char *const limit_names[FIEF_LIMITS];

@@ -134,6 +134,13 @@ static void add_limit(struct table *t, const struct fief_node *n, unsigned i)
     }
 }
 
+uint64_t fief_held(const struct fief_node *n)
+{
+    uint64_t rest = n->given + n->free;
+
+    return n->budget > rest ? n->budget - rest : 0;
+}
+
 static void print_tree(const struct forest *f)
 {
     static const struct column columns[] = {
@@ -149,7 +156,7 @@ static void print_tree(const struct forest *f)
         table_add(&t, "%*s%s", (int)(2 * n->depth), "", n->name);
         table_add(&t, "%s", manager_text(n));
         table_size(&t, n->budget);
-        table_size(&t, n->budget - n->given - n->free);
+        table_size(&t, fief_held(n));
         table_size(&t, n->given);
         for (unsigned l = 0; l < FIEF_LIMITS; l++) {
             add_limit(&t, n, l);
