@@ -22,7 +22,7 @@ struct command {
 };
 
 extern const struct command cycles_commands[], race_commands[], many_commands[], rich_commands[],
-    run_commands[], small_commands[];
+    run_commands[], small_commands[], tenant_commands[];
 
 // Ends the program with "attack: ..." and status 1.
 _Noreturn void wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -53,6 +53,8 @@ uint32_t subject_with_memory(unsigned vcpus, unsigned ports, unsigned mib);
 // Puts a bare-metal image to the start of the memory and its entry into vcpu 0; unpauses.
 void subject_start(uint32_t domid, const char *image);
 void subject_destroy(uint32_t domid);
+// Until a bare-metal guest says that it is set up (run.c).
+void wait_ready(uint32_t domid);
 
 #define VIEW_MAX 1024u // pages of one view
 // Maps pages of a domain (xenforeignmemory); null, with errno, when there are none.

@@ -22,7 +22,7 @@ static void sleep_ms(unsigned ms)
     nanosleep(&t, NULL);
 }
 
-static void wait_ready(uint32_t domid)
+void wait_ready(uint32_t domid)
 {
     volatile uint64_t *box = mailbox_map(domid);
 

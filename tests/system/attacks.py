@@ -229,3 +229,58 @@ def dma_in_flight(bed):
     check(all(adopted), f'frames adopted in each round: {adopted}')
     check(sum(n > 0 for n in flying) * 2 > len(flying),
           f'requests still in flight when the memory was another\'s: {flying}')
+
+
+def guests_of_dom0(machine):
+    """Made, run and destroyed, one by xl and one that says that it runs."""
+    machine.ok('xl create -q /domu/small.cfg', timeout=240)
+    domid = words(machine.ok('attack run /test/spin.bin', timeout=120))['domid']
+    machine.ok(f'attack kill {domid}', timeout=120)
+    machine.ok('xl destroy small', timeout=120)
+
+
+def outside(machine):
+    """Frames of the root that no tenant has: free, or dom0's."""
+    frames = count_frames(machine)
+    return frames.free + sum(held + promised for name, held, promised, _ in frames.accounts
+                             if name == 'domain-0')
+
+
+def undisturbed(machine, neighbour, rounds):
+    """dom0's guests and the neighbour's live; free memory does not move by a page meanwhile."""
+    before = outside(machine)
+    lived = words(machine.ok(f'attack watch {neighbour}'))['progress']
+    for _ in range(rounds):
+        guests_of_dom0(machine)
+        seen = words(machine.ok('attack poll-free 1000'))
+        check(seen['least'] == seen['most'] and seen['polls'] > 20, f'free memory moves: {seen}')
+        now = outside(machine)
+        check(now == before, f'{before} frames were outside the tenants, {now} are')
+    seen = words(machine.ok(f'attack watch {neighbour}'))
+    check(seen['wrong'] == 0, f'the neighbour failed {seen["wrong"]} times, at {seen["made"]}')
+    check(seen['progress'] > lived, 'the neighbour does not get on')
+    return seen['progress'] - lived
+
+
+@test(machine=COUNTING, xen=OWN)
+def a_hostile_tenant(bed):
+    """It makes, reboots and destroys domains of 128 vcpus as fast as it can, then fills its budget
+    with half-built ones. dom0 and a second tenant work on; then all is revoked."""
+    machine = bed.machine
+    guests_of_dom0(machine)
+    dom0_has_grown(bed)
+    neighbour = words(machine.ok('attack tenant /test/neighbour.bin 8', timeout=120))
+    hostile = words(machine.ok('attack tenant /test/hostile.bin 24', timeout=120))
+    lives = undisturbed(machine, neighbour['domid'], size(2, 200))
+    seen = words(machine.ok(f"attack watch {hostile['domid']}"))
+    check(seen['made'] > 50 and seen['wrong'] == 0, f'the hostile tenant: {seen}')
+    machine.ok(f"attack order {hostile['domid']} 1")
+    lives += undisturbed(machine, neighbour['domid'], size(2, 200))
+    full = words(machine.ok(f"attack watch {hostile['domid']}"))
+    check(full['kept'] > 10 and full['progress'] > seen['progress'], f'it filled: {full}')
+    bed.figures['storms'] = seen['made']
+    bed.figures['lives beside'] = lives
+    for one in (hostile, neighbour):
+        machine.ok(f"attack revoke {one['identity']}", timeout=120)
+        machine.ok(f"attack kill {one['domid']}", timeout=120)
+    wait_frames(machine, bed.frames)
