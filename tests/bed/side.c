@@ -17,6 +17,7 @@ struct script {
     unsigned count, next;
     unsigned op[GROUP_MAX];
     bool calling;
+    bool in_leg; // a pcpu is in it, though the vcpu may be on another already
     struct call call;
 };
 
@@ -59,7 +60,8 @@ static struct script *script_on(unsigned cpu)
     for (unsigned i = 0; v != NULL && i < play.scripts; i++) {
         struct script *s = &play.script[i];
 
-        if (s->vcpu == v && s->identity == v->domain->identity && s->next < s->count) {
+        if (s->vcpu == v && s->identity == v->domain->identity && s->next < s->count &&
+            !s->in_leg) {
             return s;
         }
     }
@@ -70,6 +72,7 @@ static void leg(unsigned cpu, struct script *s)
 {
     unsigned i = s->op[s->next];
     bool again = false;
+    enum bed_end end;
     long result;
 
     if (!s->calling && !op_call(play.world, &play.ops[i], s->vcpu->id, &s->call)) {
@@ -80,8 +83,11 @@ static void leg(unsigned cpu, struct script *s)
         bed_set_call(s->vcpu, s->call.number, s->call.reg);
     }
     s->calling = true;
-    // Its last act may be its vcpu's last, too: what came of it is read before anybody goes on.
-    if (bed_leg(cpu, s->vcpu, &result) != BED_DONE) {
+    s->in_leg = true;
+    end = bed_leg(cpu, s->vcpu, &result);
+    s->in_leg = false;
+    // Its last act may be its vcpu's last, too.
+    if (end != BED_DONE) {
         return;
     }
     s->calling = false;
