@@ -148,6 +148,94 @@ static void test_adopter_dies(void **state)
     finish("the adopter dies");
 }
 
+// The granter puts its shared_info, or a grant frame, over pages that others map: they stay its
+// own, mapped nowhere in it, so who maps them keeps them, and the place is free for other RAM.
+static void displaced_under_mappers(uint64_t g, bool granter_dies)
+{
+    uint64_t ram, free_before;
+    uint32_t h1, h2;
+    mfn_t m, n;
+
+    begin();
+    grant(a, 1, g, b);
+    grant(a, 2, g, c);
+    *word(a, g) = 4321;
+    m = entry(a, g).mfn;
+    h1 = lend(b, AWAY, a, 1);
+    h2 = lend(c, AWAY, a, 2);
+    assert_int_equal(view_map(c, gfn(AWAY + 1), a, gfn(g)), 0);
+    ram = a->account.held[FC_RAM];
+    assert_int_equal(memory_add_own(a, gfn(g), a->shared_info), 0);
+    assert_int_equal(memory_add_own(a, gfn(g), a->gnttab.frame[0]), 0);
+    assert_int_equal(a->account.held[FC_RAM], ram);
+    assert_true(account_of_frame(m) == &a->account);
+    assert_int_equal(frame_uses(m, FRAME_MAPS), 3);
+    *word(b, AWAY) = 99;
+    assert_int_equal(*word(c, AWAY), 99);
+    assert_int_equal(*word(c, AWAY + 1), 99);
+    assert_int_equal(b->account.held[FC_ADOPTED] + c->account.held[FC_ADOPTED], 0);
+    check("displaced under mappers");
+    // Other RAM in the place is another frame.
+    assert_int_equal(memory_remove(a, gfn(g)), 0);
+    assert_int_equal(populate_all(a, gfn(g), 0), 0);
+    n = entry(a, g).mfn;
+    assert_int_not_equal(n.n, m.n);
+    assert_int_equal(*word(a, g), 0);
+    *word(a, g) = 5;
+    assert_int_equal(*word(b, AWAY), 99);
+    if (granter_dies) {
+        die(&a);
+        assert_int_equal(b->account.held[FC_ADOPTED] + c->account.held[FC_ADOPTED], 1);
+        assert_int_equal(*word(c, AWAY + 1), 0); // sunk
+    }
+    assert_int_equal(*word(b, AWAY), 99);
+    assert_int_equal(*word(c, AWAY), 99);
+    unlend(b, AWAY, h1);
+    free_before = pool_available(&fief_root->pool);
+    unlend(c, AWAY, h2);
+    if (granter_dies) {
+        assert_int_equal(frame_class(m), FC_FREE);
+        assert_true(pool_available(&fief_root->pool) > free_before);
+    } else {
+        assert_true(account_of_frame(m) == &a->account); // its own still, and mapped nowhere in it
+        assert_int_equal(*word(a, g), 5);
+    }
+    finish("displaced under mappers");
+}
+
+static void test_displaced_under_mappers(void **state)
+{
+    (void)state;
+    displaced_under_mappers(RAM, false);
+    displaced_under_mappers(RAM, true);
+    displaced_under_mappers(BLOCK + 9, false);
+    displaced_under_mappers(BLOCK + 9, true);
+}
+
+// What is lent out of a block cannot be displaced, nor taken out, when there is no table to be had:
+// refused, and nobody's view of it changes; and again when there is.
+static void test_displaced_with_nothing_free(void **state)
+{
+    uint32_t h;
+
+    (void)state;
+    begin();
+    grant(a, 1, BLOCK + 9, b);
+    h = lend(b, AWAY, a, 1);
+    *word(b, AWAY) = 7;
+    exhaust(&c->account);
+    assert_int_equal(memory_add_own(a, gfn(BLOCK + 9), a->shared_info), -E_NOMEM);
+    assert_int_equal(memory_remove(a, gfn(BLOCK + 9)), -E_NOMEM);
+    assert_int_equal(memory_decrease(a, gfn(BLOCK + 9), 0), -E_NOMEM);
+    assert_int_equal(entry(a, BLOCK + 9).order, ORDER_2M);
+    assert_int_equal(*word(a, BLOCK + 9), 7);
+    relieve(&c->account);
+    assert_int_equal(memory_add_own(a, gfn(BLOCK + 9), a->shared_info), 0);
+    assert_int_equal(*word(b, AWAY), 7);
+    unlend(b, AWAY, h);
+    finish("displaced with nothing free");
+}
+
 // A page lent to its own domain, let go and returned.
 static void test_lent_to_itself(void **state)
 {
@@ -378,6 +466,8 @@ int main(void)
         cmocka_unit_test(test_lend_and_return),
         cmocka_unit_test(test_adopt_by_ballooning),
         cmocka_unit_test(test_adopt_by_death),
+        cmocka_unit_test(test_displaced_under_mappers),
+        cmocka_unit_test(test_displaced_with_nothing_free),
         cmocka_unit_test(test_adopter_dies),
         cmocka_unit_test(test_lent_to_itself),
         cmocka_unit_test(test_views),
