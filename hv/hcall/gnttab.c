@@ -268,7 +268,7 @@ _Static_assert(sizeof(struct gnttab_setup_table) <= ELEMENT_MAX, "fits the copy"
 static const struct hcall_row gnttab_rows[] = {
     [GNTTABOP_map_grant_ref] = {.name = "map_grant_ref", .call = op_map,
                                 .size = sizeof(struct gnttab_map_grant_ref),
-                                .direction = DIR_INOUT, .work = 10, .charge = 4},
+                                .direction = DIR_INOUT, .work = 10, .charge = 5},
     [GNTTABOP_unmap_grant_ref] = {.name = "unmap_grant_ref", .call = op_unmap,
                                   .size = sizeof(struct gnttab_unmap_grant_ref),
                                   .direction = DIR_INOUT, .work = 10},

@@ -103,6 +103,9 @@ static long no_sharing(struct hcall *h)
     return 0;
 }
 
+// Frames that a grant table takes to grow from nothing to all there can be, with its use counts.
+#define GRANT_GROWTH (GNTTAB_FRAMES_MAX + GNTTAB_FRAMES_MAX / 2)
+
 #define DOMID_AT(type) .size = sizeof(struct type), .target_at = offsetof(struct type, domid)
 #define EITHER(needs)                                                                              \
     .direction = DIR_IN, .relation = TARGET_SELF_OR_BELOW, .right_below = RIGHT_##needs
@@ -124,10 +127,12 @@ static const struct hcall_row rows[] = {
     [XENMEM_get_sharing_freed_pages] = {"get_sharing_freed_pages", no_sharing, .work = 1},
     [XENMEM_get_sharing_shared_pages] = {"get_sharing_shared_pages", no_sharing, .work = 1},
     [XENMEM_add_to_physmap] = {"add_to_physmap", memory_add_to_physmap,
-                               DOMID_AT(xen_add_to_physmap), EITHER(BUILD), .work = 6, .charge = 4},
+                               DOMID_AT(xen_add_to_physmap), EITHER(BUILD), .work = 400,
+                               .charge = GRANT_GROWTH + 2},
     [XENMEM_add_to_physmap_batch] = {"add_to_physmap_batch", memory_add_to_physmap_batch,
                                      DOMID_AT(xen_add_to_physmap_batch), .direction = DIR_IN,
-                                     .relation = TARGET_SELF, .work = 800, .charge = 5},
+                                     .relation = TARGET_SELF, .work = 800,
+                                     .charge = GRANT_GROWTH + 2},
     [XENMEM_remove_from_physmap] = {"remove_from_physmap", memory_remove_from_physmap,
                                     DOMID_AT(xen_remove_from_physmap), EITHER(BUILD), .work = 4,
                                     .charge = 1},
@@ -137,7 +142,7 @@ static const struct hcall_row rows[] = {
     [XENMEM_acquire_resource] = {"acquire_resource", memory_acquire_resource,
                                  DOMID_AT(xen_mem_acquire_resource), .direction = DIR_INOUT,
                                  .right = RIGHT_BUILD, .relation = TARGET_BELOW, .work = 800,
-                                 .charge = 7},
+                                 .charge = GRANT_GROWTH + 7},
 };
 
 const struct hcall_family memory_family = {
