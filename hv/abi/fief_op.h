@@ -126,7 +126,7 @@ struct fief_receipt {
         uint16_t frames; // 0: none
         uint16_t domid;  // who adopted them
     } range[FIEF_RANGES]; // where the adopted frames are, as far as there is room; only in the
-                          // root fief, and only of adopters that belong to it
+                          // root fief, and only of adopters that draw from its budget
 };
 
 #define FIEF_LIMIT_DOMAINS 0u

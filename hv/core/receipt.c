@@ -125,7 +125,7 @@ void receipt_adopted(struct domain *d, const struct domain *by, mfn_t m)
     }
     d->notes.adopted++;
     note_adopter(&d->notes, domid);
-    if (d->fief == fief_root && by->fief == fief_root) {
+    if (d->account.pool == &fief_root->pool && by->account.pool == &fief_root->pool) {
         if (!d->notes.ranged) {
             memset(d->adopted, 0, sizeof(d->adopted));
             d->notes.ranged = true;

@@ -21,8 +21,8 @@ struct receipt_adopter {
 };
 
 // Machine frames that one domain adopted. Only of the root fief, whose manager's frames have their
-// machine numbers anyway, and only where the adopter is of the same fief: no fief learns a number
-// that is not in its budget.
+// machine numbers anyway, and only where the adopter's account is of the same budget: no fief
+// learns a number that is not in its own.
 struct receipt_range {
     uint32_t first;
     uint16_t frames; // 0: none

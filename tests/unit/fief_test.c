@@ -356,7 +356,7 @@ static struct receipt last_receipt(struct fief *f, uint16_t domid)
 static void receipts_name_no_stranger(void **state)
 {
     struct domain *m = manager_for(fief_root);
-    struct domain *beside = manager_for(fief_root);
+    struct domain *beside = manager_for(fief_root), *third = manager_for(fief_root);
     struct fief *f = granted(dom0, m, BUDGET);
     struct domain *g = fief_find(f, (uint32_t)create(m, 1));
     struct domain *h = fief_find(f, (uint32_t)create(m, 1));
@@ -372,6 +372,14 @@ static void receipts_name_no_stranger(void **state)
     guest_end(h);
     r = last_receipt(f, number);
     assert_int_equal(r.notes.adopter[0].domid, 0);
+    assert_int_equal(r.range[0].frames, 0);
+    // The manager is of the root fief and named there; what it adopts is of the budget it rules.
+    number = third->domid;
+    *grant_entry(third, 3) = (grant_entry_v1_t){GTF_permit_access, m->domid, RAM};
+    (void)lend(m, AWAY + 1, third, 3);
+    guest_end(third);
+    r = last_receipt(fief_root, number);
+    assert_int_equal(r.notes.adopter[0].domid, m->domid);
     assert_int_equal(r.range[0].frames, 0);
     // The manager goes, and what it had lent is a subject's: nobody that the root can name.
     *grant_entry(m, 3) = (grant_entry_v1_t){GTF_permit_access, g->domid, RAM};
