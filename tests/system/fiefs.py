@@ -33,11 +33,18 @@ def grant_limit_revoke(bed):
     now = fief(machine, 'tree')['fiefs'][0]
     check(now['given'] - root['given'] == 128 * MIB == root['free'] - now['free'],
           f'the root had {root}, and has {now}')
-    machine.ok('fief limit guest -m 64M --domains 5')
+    check(one['cpu'] == {'weight': 256, 'own_weight': 256, 'cap': 0, 'used_ns': one['cpu']['used_ns']},
+          f"CPU time: {one['cpu']}")
+    machine.ok('fief limit guest -m 64M --domains 5 --weight 512')
+    machine.ok('fief limit guest --cap 150')
     machine.ok('fief rights guest run,observe --keep')
     one = node(machine, 'guest')
     check(one['budget'] == 64 * MIB and one['domains']['limit'] == 5, f'changed: {one}')
     check(one['rights'] == 'run,observe' and one['on_manager_death'] == 'keep', f'rights: {one}')
+    check(one['cpu']['weight'] == 512 and one['cpu']['cap'] == 150, f"CPU time: {one['cpu']}")
+    check(' 512 ' in machine.ok('fief tree') and '150%' in machine.ok('fief tree'), 'the table')
+    refused(machine, 'fief limit guest --weight 0', '--weight 0', '65535')
+    refused(machine, 'fief limit guest --cap x', '--cap x', '6400')
     refused(machine, 'fief limit guest -m 8K', 'guest', 'holds')
     refused(machine, 'fief grant guest -m 1M', 'guest', 'already')
     refused(machine, 'fief revoke nobody', 'nobody')

@@ -198,6 +198,7 @@ static void fail_grant(const char *who, const struct fief_grant *g, long error)
 int command_grant(const struct options *o, int argc, char **argv)
 {
     struct fief_grant g = {.rights = RIGHTS_ALL};
+    struct fief_share share = share_wanted(o);
     long error;
 
     exactly(argc, argv, 1, "grant DOMAIN -m SIZE");
@@ -221,6 +222,7 @@ int command_grant(const struct options *o, int argc, char **argv)
     if (error != 0) {
         fail_grant(argv[0], &g, error);
     }
+    share_change(argv[0], g.identity, share);
     if (o->json) {
         json_open(NULL, '{');
         json_number("identity", g.identity);
@@ -269,15 +271,16 @@ static void change_limits(const struct options *o, const char *who, const struct
 
 int command_limit(const struct options *o, int argc, char **argv)
 {
+    struct fief_share share = share_wanted(o);
     struct fief_node n;
     bool limits = false;
 
     exactly(argc, argv, 1, "limit FIEF [-m SIZE] [--domains N] [--vcpus N] [--ports N] "
-                           "[--creations N]");
+                           "[--creations N] [--weight N] [--cap PERCENT]");
     for (unsigned i = 0; i < FIEF_LIMITS; i++) {
         limits = limits || o->limit[i];
     }
-    if (!o->memory && !limits) {
+    if (!o->memory && !limits && !o->weight && !o->cap) {
         fail(EXIT_USAGE, "limit %s: which? None is given", argv[0]);
     }
     n = fief_named(argv[0]);
@@ -287,6 +290,7 @@ int command_limit(const struct options *o, int argc, char **argv)
     if (o->memory) {
         change_budget(argv[0], &n, o->memory);
     }
+    share_change(argv[0], n.identity, share);
     return EXIT_GOOD;
 }
 

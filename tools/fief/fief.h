@@ -22,6 +22,8 @@ struct options {
     // Of the commands that carve; null: not given.
     const char *memory;
     const char *limit[FIEF_LIMITS];
+    const char *weight;
+    const char *cap;
     const char *rights;
     const char *name;
     bool keep;
@@ -83,5 +85,12 @@ uint64_t fief_held(const struct fief_node *n);
 // The name of a set of rights; null: there are not so many.
 const char *right_name(unsigned i);
 extern const char *const limit_names[FIEF_LIMITS];
+
+// share.c: the share of CPU time of a fief that forest_read found. False: it is not to be seen.
+bool share_read(const struct fief_node *n, struct fief_share *s);
+// What the options say, FIEF_SAME where they do not; ends the program when they make no sense.
+struct fief_share share_wanted(const struct options *o);
+// Sets what is not FIEF_SAME, of a fief just below.
+void share_change(const char *who, uint64_t identity, struct fief_share s);
 
 #endif

@@ -22,10 +22,10 @@ static const struct command {
      command_receipts},
     {"audit", "", "compare all accounts with the frame table", command_audit},
     {"top", "[-n N] [-d SECONDS]", "bill, again and again", command_top},
-    {"tree", "", "the fiefs below this one: budgets, holdings, limits, rights", command_tree},
+    {"tree", "", "the fiefs below this one: budgets, limits, CPU time, rights", command_tree},
     {"grant", "DOMAIN -m SIZE [LIMIT...]", "make a domain, created paused, the manager of a fief",
      command_grant},
-    {"limit", "FIEF [-m SIZE] [LIMIT...]", "change a budget or limits", command_limit},
+    {"limit", "FIEF [-m SIZE] [LIMIT...]", "change a budget, limits or CPU time", command_limit},
     {"rights", "FIEF RIGHT,...", "what its manager may do, from now on", command_rights},
     {"seat", "FIEF DOMAIN", "put a new manager in an empty seat", command_seat},
     {"revoke", "FIEF", "take a fief back, with all that lives in it", command_revoke},
@@ -59,6 +59,7 @@ static void help(void)
          "  -h, --help    this\n"
          "  -m, --memory SIZE     a budget: 512M, 2G, or MiB\n"
          "  --domains N, --vcpus N, --ports N, --creations N     limits; the last one a minute\n"
+         "  --weight N, --cap PERCENT   CPU time: its part beside others; at most, of one CPU\n"
          "  --rights RIGHT,...    build, run, observe, console, delegate; all, none\n"
          "  --name NAME   of the fief; the domain's if not given\n"
          "  --keep        the fief stays when its manager dies\n\n"
@@ -129,6 +130,12 @@ static bool option_take(struct options *o, int letter)
     case 'C':
         o->limit[FIEF_LIMIT_CREATIONS] = optarg;
         break;
+    case 'W':
+        o->weight = optarg;
+        break;
+    case 'c':
+        o->cap = optarg;
+        break;
     case 'R':
         o->rights = optarg;
         break;
@@ -151,6 +158,7 @@ int main(int argc, char **argv)
         {"memory", required_argument, NULL, 'm'}, {"domains", required_argument, NULL, 'D'},
         {"vcpus", required_argument, NULL, 'V'},  {"ports", required_argument, NULL, 'P'},
         {"creations", required_argument, NULL, 'C'}, {"rights", required_argument, NULL, 'R'},
+        {"weight", required_argument, NULL, 'W'}, {"cap", required_argument, NULL, 'c'},
         {"name", required_argument, NULL, 'N'},   {"keep", no_argument, NULL, 'K'},
         {0}};
     struct options o = {.interval = INTERVAL_DEFAULT};

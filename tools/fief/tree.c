@@ -141,12 +141,26 @@ uint64_t fief_held(const struct fief_node *n)
     return n->budget > rest ? n->budget - rest : 0;
 }
 
+// Weight and cap, which are this fief's to set: of those just below.
+static void add_share(struct table *t, const struct fief_node *n)
+{
+    struct fief_share s;
+
+    if (n->depth != 1 || !share_read(n, &s)) {
+        table_add(t, "-");
+        table_add(t, "-");
+        return;
+    }
+    table_add(t, "%u", s.weight);
+    table_add(t, s.cap != 0 ? "%u%%" : "-", s.cap);
+}
+
 static void print_tree(const struct forest *f)
 {
     static const struct column columns[] = {
         {"FIEF", LEFT},     {"MANAGER", LEFT},  {"BUDGET", RIGHT}, {"HELD", RIGHT},
         {"BELOW", RIGHT},   {"DOMAINS", RIGHT}, {"VCPUS", RIGHT},  {"PORTS", RIGHT},
-        {"CREATIONS", RIGHT}, {"RIGHTS", LEFT}};
+        {"CREATIONS", RIGHT}, {"WEIGHT", RIGHT}, {"CAP", RIGHT},   {"RIGHTS", LEFT}};
     struct table t;
 
     table_init(&t, columns, COUNT(columns));
@@ -161,9 +175,25 @@ static void print_tree(const struct forest *f)
         for (unsigned l = 0; l < FIEF_LIMITS; l++) {
             add_limit(&t, n, l);
         }
+        add_share(&t, n);
         table_add(&t, "%s%s", rights_text(n->rights), n->flags & FIEF_KEEP ? " (keep)" : "");
     }
     table_print(&t);
+}
+
+static void json_share(const struct fief_node *n)
+{
+    struct fief_share s;
+
+    if (!share_read(n, &s)) {
+        return;
+    }
+    json_open("cpu", '{');
+    json_number("weight", s.weight);
+    json_number("own_weight", s.own_weight);
+    json_number("cap", s.cap);
+    json_number("used_ns", s.used);
+    json_close('}');
 }
 
 static void json_node(const struct fief_node *n)
@@ -193,6 +223,7 @@ static void json_node(const struct fief_node *n)
         json_number("given", n->limit[i].given);
         json_close('}');
     }
+    json_share(n);
     json_close('}');
 }
 
