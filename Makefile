@@ -55,6 +55,7 @@ help:
 	@echo "make         build the hypervisor: $(FIEF), and fief.elf beside it with symbols"
 	@echo "make check   host tests, the layer check, docs/abi.md (under a minute)"
 	@echo "make host-soak    the random host tests and the attacks, SOAK=20 times longer"
+	@echo "make fuzz    a tenant's hypercalls by libFuzzer, FUZZ_SECONDS=60"
 	@echo "make lint    static analysis of the C sources (a minute or two)"
 	@echo "make run     boot Debian's dom0 on Fief in QEMU, with the console on this terminal"
 	@echo "make tools   build fief, the program for dom0: $(BUILD)/tools/fief"

@@ -2,7 +2,7 @@
 # Host tests. The hypervisor's folders but arch/arm64, drv and boot are built for the host with the
 # simulated machine (hv/arch/sim), under ASan and UBSan; tests/run_host.py runs what is built.
 #
-# A test is tests/{unit,model,attack,abi}/NAME_test.c. Lines below its first say what it is linked with:
+# A test is tests/{unit,model,attack,abi,fuzz}/NAME_test.c. Lines below its first say what it is linked with:
 #   // links: hv/lib/text.c ...    these sources, or
 #   // links: hv                   all of the hypervisor on the simulated machine, and tests/bed
 # A word that begins with - goes to the linker as it is.
@@ -10,6 +10,7 @@
 #   make check                 all, with the layer check and a compilation by both compilers
 #   make host-tests            the tests alone
 #   make host-tests CHECK=NAME...   those whose names contain one of these
+#   make fuzz                  a tenant's hypercalls by libFuzzer, for FUZZ_SECONDS (60)
 #   make host-soak             the random ones and the attacks, SOAK times longer (20)
 
 CHECK ?=
@@ -24,7 +25,7 @@ HOST_CPPFLAGS := -I. -Ihv -isystem $(BUILD)/include
 CK_HV := $(filter-out hv/lib/string.c,$(wildcard $(patsubst %,hv/%/*.c,\
            lib account core hcall vdev arch/sim)))
 CK_BED := $(wildcard tests/bed/*.c)
-CK_TESTS := $(wildcard $(patsubst %,tests/%/*_test.c,unit model attack abi))
+CK_TESTS := $(wildcard $(patsubst %,tests/%/*_test.c,unit model attack abi fuzz))
 CK_BINS := $(CK_TESTS:tests/%.c=$(CK)/%)
 CK_CHOSEN := $(if $(CHECK),$(foreach w,$(CHECK),$(foreach b,$(CK_BINS),$(if $(findstring $w,$b),$b))),\
                $(CK_BINS))
@@ -70,6 +71,30 @@ $(CK)/layout.ok: tests/abi/layout.h hv/abi/xen.h tests/tests.mk | $(BUILD)/inclu
 	@mkdir -p $(@D)
 	@$(CROSS_COMPILE)gcc $(HV_CPPFLAGS) -std=gnu17 -Wall -Wextra -Werror -fsyntax-only -x c $<
 	@touch $@
+
+# What libFuzzer follows is built for it alone. New inputs go to build/fuzz; those that make check
+# is to replay are merged into the corpus by hand (-merge=1).
+FUZZ_SECONDS ?= 60
+FUZZ_CC ?= clang
+FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_OBJ := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(CK_HV) $(CK_BED) tests/fuzz/tenant.c)
+
+$(BUILD)/fuzz/obj/%.o: %.c tests/tests.mk | $(BUILD)/include/xen
+	@echo "FUZZCC  $<"
+	@mkdir -p $(@D)
+	@$(FUZZ_CC) $(filter-out $(HOST_SANITIZE),$(HOST_CFLAGS)) $(FUZZ_FLAGS) $(HOST_CPPFLAGS) \
+	    -Ihv/arch/sim -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/tenant: $(FUZZ_OBJ)
+	@$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^
+
+.PHONY: fuzz
+fuzz: $(BUILD)/fuzz/tenant
+	@mkdir -p $(BUILD)/fuzz/found
+	@cd $(BUILD)/fuzz && ASAN_OPTIONS=detect_leaks=0 ./tenant -max_total_time=$(FUZZ_SECONDS) \
+	    -max_len=2048 -len_control=0 -timeout=20 -print_final_stats=1 found $(CURDIR)/tests/fuzz/corpus
+
+-include $(FUZZ_OBJ:.o=.d)
 
 SOAK ?= 20
 
