@@ -77,6 +77,23 @@ def price_of_2_gib(bed):
     price_is_taken(bed.machine, config(bed.machine, memory=2050, vcpus=2), 'priced')
 
 
+def adopted_is_said(machine):
+    """The last guest's console and store pages were dom0's: by whom, which; the same in hypfs."""
+    receipt = fief(machine, 'receipts -n 1')[0]
+    machine.note(machine.ok('fief receipts -n 1'))
+    ranges = receipt['adopted_frames']
+    check(receipt['adopted'] > 0, f'dom0 had nothing of it mapped: {receipt}')
+    check(receipt['adopters'] == [{'domid': 0, 'frames': receipt['adopted']}],
+          f'somebody else than dom0: {receipt}')
+    check(sum(one['frames'] for one in ranges) == receipt['adopted'],
+          f'not all are placed: {receipt}')
+    check(all(one['domid'] == 0 for one in ranges), f'adopted by others: {receipt}')
+    said = machine.ok('xenhypfs cat /fief/receipts/0/adopted_frames')
+    for one in ranges:
+        last = one['first'] + one['frames'] - 1
+        check(f"{one['first']:x}-{last:x} by 0" in said, f'hypfs says {said}, the program {ranges}')
+
+
 @test(machine=PLAIN, xen=OWN)
 def bill_of_a_running_guest(bed):
     """Growth stays below the limits, and hypfs says the same as the program."""
@@ -100,6 +117,7 @@ def bill_of_a_running_guest(bed):
     machine.ok('xl destroy guest2')
     machine.fails(f'xenhypfs cat {root}/held')
     check(machine.ok('xenhypfs cat /fief/receipts/0/left').strip() == '0', 'something is left')
+    adopted_is_said(machine)
 
 
 @test(machine=PLAIN, xen=OWN)

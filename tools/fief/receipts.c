@@ -69,8 +69,11 @@ static void ranges_text(const struct fief_receipt *r, char *to, size_t size)
             snprintf(to + at, size - at, " ...");
             return;
         }
-        at += (size_t)snprintf(to + at, size - at, "%s%" PRIx32 "-%" PRIx32, i ? " " : "",
-                               r->range[i].first, r->range[i].first + r->range[i].frames - 1);
+        at += (size_t)snprintf(to + at, size - at, "%s%" PRIx32, i ? " " : "", r->range[i].first);
+        if (r->range[i].frames > 1) {
+            at += (size_t)snprintf(to + at, size - at, "-%" PRIx32,
+                                   r->range[i].first + r->range[i].frames - 1);
+        }
     }
 }
 
