@@ -4,7 +4,7 @@
 HYPERVISOR ?= $(FIEF)
 TESTS ?=
 
-.PHONY: images run test system-test soak
+.PHONY: images rootfs run test system-test soak
 images:
 	@tools/images.sh
 
@@ -18,9 +18,12 @@ test: $(HYPERVISOR)
 	@$(MAKE) --no-print-directory bench-check
 	@$(MAKE) --no-print-directory system-test
 
-system-test: $(HYPERVISOR) dom0-test
+rootfs: images
+	@tools/rootfs.sh
+
+system-test: $(HYPERVISOR) dom0-test rootfs
 	@tests/system/run.py --hypervisor $(HYPERVISOR) $(TESTS)
 
-soak: $(HYPERVISOR) dom0-test
+soak: $(HYPERVISOR) dom0-test rootfs
 	@tests/system/run.py --hypervisor $(HYPERVISOR) --soak $(TESTS)
 	@FIEF_SOAK=1 tests/system/run.py --hypervisor $(HYPERVISOR) attacks.

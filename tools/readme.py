@@ -29,7 +29,8 @@ FEATURES = [
      'tools.crash_leaves_a_core tools.watchdog_bites'),
     ('The other commands of xl, and its companions', 'commands.* tools.conformance tools.pins '
      'tools.vcpus_and_memory_of_a_running_guest tools.refusals tools.parameters'),
-    ('Weights and caps', 'tools.cap_and_rate_limit'),
+    ('Weights, caps, and a console that answers while every CPU is busy',
+     'tools.cap_and_rate_limit latency.*'),
     ('Disks and network cards: virtio for dom0, PV for guests',
      'devices.* disks.* tools.attach_and_detach'),
     ('Fiefs: budgets, limits and rights of a manager, revoked and drained', 'fiefs.*'),

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Disks of guests: on a block device of dom0, under load, cut off by the guest's end."""
+"""Disks of guests: on a block device of dom0, under load, lost under them, cut off by their end;
+a guest that is installed on one and starts from it."""
 import contextlib
+import gzip
 import os
 import re
 
@@ -8,7 +10,9 @@ import qemu
 from bed import Bed, check, test
 from beds import PLAIN
 from devices import MIB, blob, disk_file, sha256
+from machine import GUEST_PROMPT, PROMPT
 from tools import put
+from xl import wait_domid, wait_gone
 
 DATA = 12 * MIB
 
@@ -27,10 +31,21 @@ def dom0_with_disks(bed, *paths):
         own.close_shared()
 
 
-def config(machine, *disks):
-    """/tmp/guest.cfg: the guest called guest with these disks and a card on the bridge."""
+def at_prompt(machine):
+    """Back on the console of a guest that has been at its prompt before."""
+    machine.console('guest')
+    machine.send('\n')
+    machine.expect(GUEST_PROMPT, 60)
+
+
+def config(machine, *disks, root=''):
+    """/tmp/guest.cfg: the guest called guest with these disks and a card on the bridge. root: words
+    for the kernel of a guest that mounts its disk."""
     words = ', '.join(f"'{disk}'" for disk in disks)
-    put(machine, '/tmp/more', f'disk=[{words}]\nvif=["bridge=xenbr0"]\n'.encode())
+    more = f'disk=[{words}]\nvif=["bridge=xenbr0"]\n'
+    if root:
+        more += f'ramdisk="/tmp/initrd"\nextra="console=hvc0 rdinit=/init {root}"\n'
+    put(machine, '/tmp/more', more.encode())
     machine.ok('cat /domu/guest.cfg /tmp/more >/tmp/guest.cfg')
 
 
@@ -77,6 +92,37 @@ def block_device_under_load(bed):
     os.unlink(path)
 
 
+@test()
+def lost_under_the_guest(bed):
+    """The device behind a disk is taken out of the machine: the guest finds nothing on it any more
+    and lives; it can be given another disk."""
+    path = disk_file(bed, 'lost', b'', 8 * MIB)
+    read = 'dd if=/dev/xvda bs=64k count=128 iflag=direct of=/dev/null'
+    with dom0_with_disks(bed, path) as machine:
+        config(machine, 'phy:/dev/vda,xvda,w')
+        machine.ok('xl create -q /tmp/guest.cfg', timeout=180)
+        machine.console('guest')
+        machine.guest_prompt()
+        check('128+0 records in' in machine.guest_run(read, 90), 'the disk cannot be read')
+        machine.leave()
+        machine.ok('echo 1 >$(readlink -f /sys/block/vda/device)/../remove; [ ! -e /dev/vda ]')
+        at_prompt(machine)
+        check('128+0' not in machine.guest_run(read, 90), 'a disk that is not there is read')
+        machine.leave()
+        machine.run('xl block-detach guest xvda', timeout=90)
+        machine.ok('dd if=/dev/zero of=/found.img bs=1M count=8 2>/dev/null; '
+                   "xl block-attach guest 'format=raw,vdev=xvdc,access=rw,target=/found.img'",
+                   timeout=90)
+        at_prompt(machine)
+        machine.guest_run('n=0; until [ -b /dev/xvdc ] || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); '
+                          'done', 60)
+        check('128+0 records in' in machine.guest_run(read.replace('xvda', 'xvdc'), 90),
+              'the disk that came instead cannot be read')
+        machine.leave()
+        machine.ok('xl destroy guest; rm /found.img')
+    os.unlink(path)
+
+
 @test(machine=PLAIN)
 def attach_that_cannot_be(bed):
     """Disks that are not there or are in use are refused; the guest keeps those that it has."""
@@ -92,3 +138,46 @@ def attach_that_cannot_be(bed):
     listed = machine.ok('xl block-list small').strip().split('\n')
     check(len(listed) == 2, f'xl block-list: {listed}')
     machine.ok('xl destroy small; rm /one.img')
+
+
+@test()
+def installed_and_booted(bed):
+    """A guest makes a file system on its disk and unpacks a Debian root there; the next one starts
+    from it, writes to it, and finds that again after a restart."""
+    folder = os.path.join(qemu.cache(), 'root')
+    with open(qemu.image('domu.cpio.gz'), 'rb') as one, \
+            open(os.path.join(folder, 'mount.cpio'), 'rb') as two:
+        initrd = one.read() + gzip.compress(two.read())
+    with open(os.path.join(folder, 'root.tar'), 'rb') as file:
+        archive = file.read()
+    paths = [disk_file(bed, 'initrd', initrd, -(-len(initrd) // MIB) * MIB),
+             disk_file(bed, 'archive', archive, -(-len(archive) // MIB) * MIB),
+             disk_file(bed, 'root', b'', 48 * MIB)]
+    with dom0_with_disks(bed, *paths) as machine:
+        machine.ok(f'head -c {len(initrd)} /dev/vda >/tmp/initrd')
+        config(machine, 'phy:/dev/vdc,xvda,w', 'phy:/dev/vdb,xvdb,r',
+               root='root=/dev/xvda fief.install')
+        machine.send('xl create -q -c /tmp/guest.cfg\n')
+        machine.expect('INSTALLED on /dev/xvda', 240)
+        machine.expect(re.escape(PROMPT), 60)
+        wait_gone(machine, 'guest')
+        config(machine, 'phy:/dev/vdc,xvda,w', root='root=/dev/xvda')
+        machine.ok('xl create -q /tmp/guest.cfg', timeout=180)
+        machine.console('guest')
+        text = machine.guest_prompt()
+        check('EXT4-fs' in text or 'ext4' in text, f'no file system was mounted: {text[-300:]}')
+        text = machine.guest_run('grep PRETTY /etc/os-release; grep " / " /proc/mounts; '
+                                 'echo $BASH_VERSION; echo kept >/root/note; sync', 60)
+        for wanted in ('Debian GNU/Linux 12', '/dev/xvda / ext4 rw', '5.2'):
+            check(wanted in text, f'the installed guest: no {wanted}: {text[-300:]}')
+        machine.leave()
+        old = int(machine.ok('xl domid guest'))
+        machine.ok('xl reboot guest')
+        wait_domid(machine, 'guest', old)
+        machine.console('guest')
+        machine.guest_prompt()
+        check('kept' in machine.guest_run('cat /root/note'), 'what was written is not there')
+        machine.leave()
+        machine.ok('xl shutdown -w guest', timeout=180)
+    for path in paths:
+        os.unlink(path)

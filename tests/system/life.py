@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Guests that spin or fault without end, and what becomes of guests at their end."""
+"""How guests end, and what becomes of them then: panics, faults without end, PSCI, policies."""
+import re
 import struct
 
 from bed import check, test
 from beds import PLAIN
-from tools import BITTEN, CRASH, POWEROFF, REBOOT, SHUTDOWN, one_call, put, wait_state
-from xl import rows, wait_domid
+from disks import at_prompt
+from tools import BITTEN, CRASH, POWEROFF, REBOOT, SHUTDOWN, one_call, put, small_of, wait_state
+from xl import create, rows, wait_domid, wait_gone
 
-# a function of PSCI (Arm DEN 0022), called by HVC
-CPU_OFF = 0x84000002
+# functions of PSCI (Arm DEN 0022), called by HVC
+CPU_OFF, SYSTEM_OFF, SYSTEM_RESET = 0x84000002, 0x84000008, 0x84000009
 
 # Programs that do nothing good: no exception vectors, so that a fault leads to the next one.
 B_SELF, NOP = 0x14000000, 0xd503201f
@@ -28,6 +30,10 @@ def image(code):
     """An arm64 Image of these instructions."""
     header = struct.pack('<IIQQQQQQ4sI', 0x14000010, 0, 0, 0x1000, 10, 0, 0, 0, b'ARM\x64', 0)
     return header + struct.pack(f'<{len(code)}I', *code)
+
+
+def psci(function):
+    return image((0xd2800000 | (function & 0xffff) << 5, 0xf2b08000, 0xd4000002, B_SELF))
 
 
 TINY = image((0xd503205f, 0x17ffffff))                              # wfe, again and again
@@ -51,6 +57,18 @@ def hopeless_guests(bed):
     for number in range(len(HOPELESS)):
         machine.ok(f'xl pause h{number} && xl unpause h{number} && xl destroy h{number}')
     machine.ok('rm /tmp/hopeless*; xl set-parameters guest_loglvl=all')
+
+
+@test(machine=PLAIN)
+def off_and_reset_by_psci(bed):
+    """A guest's own power-off and restart are told apart."""
+    machine = bed.machine
+    for function, policy, state in ((SYSTEM_OFF, 'on_poweroff', '---s--'),
+                                    (SYSTEM_RESET, 'on_reboot', '---sr-')):
+        chosen = {name: 'destroy' for name in ('on_poweroff', 'on_reboot', 'on_crash')}
+        small_of(machine, psci(function), **(chosen | {policy: 'preserve'}))
+        wait_state(machine, 'small', state)
+        machine.ok('xl destroy small')
 
 
 def ends_then_waits(machine, reason, **policies):
@@ -85,3 +103,56 @@ def restarted_under_its_name(bed):
     kept = [name for name, row in rows(machine).items() if row[0] == str(old)]
     check(kept and kept[0].startswith('small-'), f'the old guest is {kept}')
     machine.ok(f'xl destroy {kept[0]} && xl destroy small')
+
+
+@test(machine=PLAIN)
+def restarted_after_a_core(bed):
+    machine = bed.machine
+    machine.ok('mkdir -p /var/lib/xen/dump; rm -f /var/lib/xen/dump/*')
+    ends_then_waits(machine, CRASH, on_crash='coredump-restart')
+    size = int(machine.ok('cat /var/lib/xen/dump/* | wc -c; rm /var/lib/xen/dump/*'))
+    check(size > 16 << 20, f'the core of a guest of 16 MiB has {size} bytes')
+    machine.ok('xl destroy small')
+
+
+@test(machine=PLAIN)
+def linux_panics(bed):
+    """On an initramfs that is cut short, and by sysrq from dom0. Linux on Arm tells Xen nothing of
+    a panic: it restarts if it is told to on its command line."""
+    machine = bed.machine
+    extra = "'extra=\"console=hvc0 rdinit=/init panic=1\"'"
+    machine.ok('head -c 400000 /domu/initrd.gz >/tmp/short.gz')
+    machine.ok('xl create -q /domu/guest.cfg ramdisk=\\"/tmp/short.gz\\" '
+               f'on_reboot=\\"preserve\\" {extra}', timeout=180)
+    machine.ok("n=0; until xl list guest | grep -q ' ---sr- '; do sleep 1; n=$((n+1)); "
+               '[ $n -lt 90 ] || break; done; [ $n -lt 90 ]', timeout=180)
+    machine.ok('xl destroy guest; rm /tmp/short.gz')
+    machine.ok(f'xl create -q /domu/guest.cfg {extra}', timeout=180)
+    machine.console('guest')
+    machine.guest_prompt()
+    machine.guest_run('dmesg -c >/dev/null; echo 1 >/proc/sys/kernel/sysrq')
+    machine.leave()
+    old = int(machine.ok('xl domid guest; xl sysrq guest h').split()[0])
+    at_prompt(machine)
+    text = machine.guest_run('n=0; until dmesg | grep "sysrq: HELP" || [ $n -ge 20 ]; do sleep 1; '
+                             'n=$((n+1)); done', 90)
+    check(re.search('sysrq: HELP', text), 'the guest got no sysrq')
+    machine.leave()
+    machine.ok('xl sysrq guest c')
+    wait_domid(machine, 'guest', old)
+    machine.console('guest')
+    machine.guest_prompt()
+    machine.leave()
+    machine.ok('xl destroy guest')
+
+
+@test(machine=PLAIN)
+def shutdown_is_asked_for_and_not_heard(bed):
+    """A guest that does not listen keeps running; by force of xl destroy it goes."""
+    machine = bed.machine
+    create(machine, 'small')
+    machine.run('busybox timeout 5 xl shutdown small')
+    check('small' in rows(machine), 'the guest went without being told')
+    machine.ok('xl destroy small')
+    machine.run('busybox timeout 5 xl shutdown nobody')
+    wait_gone(machine, 'small')

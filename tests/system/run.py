@@ -28,7 +28,7 @@ import figures  # noqa: E402
 import results  # noqa: E402
 from machine import TEST_INITRD, Failure, Timeout  # noqa: E402
 
-MODULES = ('boot', 'terminal', 'xl', 'commands', 'life', 'memory', 'devices', 'disks', 'bill',
+MODULES = ('boot', 'terminal', 'xl', 'commands', 'life', 'memory', 'devices', 'disks', 'latency', 'bill',
            'fiefs', 'tenant', 'badinput', 'tools', 'sizes', 'attacks')
 
 

@@ -25,8 +25,9 @@ def create_and_boot(machine, name):
 
 
 def wait_domid(machine, name, old):
-    """Waits until the name has a new domain id."""
-    machine.ok(f'n=0; while d=$(xl domid {name} 2>/dev/null); [ -z "$d" ] || [ "$d" = {old} ]; '
+    """Waits until the name has a new domain id, and that domain its console."""
+    machine.ok(f'n=0; while d=$(xl domid {name} 2>/dev/null); [ -z "$d" ] || [ "$d" = {old} ] || '
+               '! xenstore-read /local/domain/$d/console/tty >/dev/null 2>&1; '
                'do sleep 1; n=$((n+1)); [ $n -lt 60 ] || break; done; [ $n -lt 60 ]', timeout=120)
     return int(machine.ok(f'xl domid {name}'))
 
