@@ -208,26 +208,42 @@ static void faults(void **state)
     assert_false(up_fault(a, (gpa_t){UINT64_MAX}, ACCESS_WRITE));
 }
 
-static void nobody_waits_beside_an_upcall(void **state)
+// A register of v's private lines in its redistributor.
+static void write_private(struct vcpu *v, uint64_t offset, uint64_t value)
 {
-    struct vcpu *v = dom0->vcpu[0];
-    struct vcpu_info *info = v->info;
-    gpa_t enable = {dom0->vgic.gicr.n + 0x10000 + 0x100};
-    uint64_t value = 1u << dom0->event_irq;
+    gpa_t at = {v->domain->vgic.gicr.n + v->id * VGIC_GICR_SIZE + 0x10000 + offset};
 
-    (void)state;
-    write_distributor(0, 4, VGIC_CTLR_ENABLE_GRP1);
-    assert_true(up_mmio(&v->arch, enable, 4, ACCESS_WRITE, &value));
-    assert_true(bed_turn(0));
-    assert_ptr_equal(vcpu_current(), v);
-    up_enter(&v->arch);
+    assert_true(up_mmio(&v->arch, at, 4, ACCESS_WRITE, &value));
+}
+
+static void waits_beside_an_upcall(struct vcpu *v)
+{
+    struct vcpu_info *info = v->info;
+
     info->evtchn_upcall_pending = 1;
     assert_false(vcpu_has_pending(v));
     up_wait(&v->arch);
     assert_true(vcpu_has_pending(v));
     assert_int_equal(v->sched.state, SCHED_RUNNING);
+}
+
+static void nobody_waits_beside_an_upcall(void **state)
+{
+    struct vcpu *v = dom0->vcpu[0];
+
+    (void)state;
+    write_distributor(0, 4, VGIC_CTLR_ENABLE_GRP1);
+    write_private(v, 0x100, 1u << dom0->event_irq); // GICR_ISENABLER0
+    assert_true(bed_turn(0));
+    assert_ptr_equal(vcpu_current(), v);
+    up_enter(&v->arch);
+    waits_beside_an_upcall(v);
+    write_private(v, 0x280, 1u << dom0->event_irq); // GICR_ICPENDR0
+    // Nor where the interrupt was acknowledged and its end never came.
+    write_private(v, 0x300, 1u << dom0->event_irq); // GICR_ISACTIVER0
+    waits_beside_an_upcall(v);
     (void)up_leave();
-    info->evtchn_upcall_pending = 0;
+    memset(v->info, 0, sizeof(struct vcpu_info));
 }
 
 // ---- console
