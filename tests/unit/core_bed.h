@@ -72,6 +72,19 @@ static inline struct domain *guest_make(void)
     return d;
 }
 
+// A domain of a fief, without memory and without devices.
+static inline struct domain *member_of(struct fief *f)
+{
+    const struct domain_config config = {
+        .name = "member", .vcpus = 1, .max_evtchn_port = 1023, .max_grant_frames = 4, .domid = -1};
+    struct domain *d;
+
+    assert_int_equal(domain_create(f, &config, &d), 0);
+    account_limit(&d->account, FC_RAM, ACCOUNT_NO_LIMIT);
+    account_limit(&d->account, FC_P2M, ACCOUNT_NO_LIMIT);
+    return d;
+}
+
 // Populates an extent, in as many parts as it takes.
 static inline int populate_all(struct domain *d, gfn_t g, unsigned order)
 {

@@ -22,18 +22,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static struct domain *member_of(struct fief *f)
-{
-    const struct domain_config config = {
-        .name = "member", .vcpus = 1, .max_evtchn_port = 1023, .max_grant_frames = 4, .domid = -1};
-    struct domain *d;
-
-    assert_int_equal(domain_create(f, &config, &d), 0);
-    account_limit(&d->account, FC_RAM, ACCOUNT_NO_LIMIT);
-    account_limit(&d->account, FC_P2M, ACCOUNT_NO_LIMIT);
-    return d;
-}
-
 static void all_moved(struct fief *f)
 {
     for (unsigned i = 0; fief_move(f); i++) {

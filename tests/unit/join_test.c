@@ -20,15 +20,11 @@ static struct domain *manager;
 static struct fief *fief;
 static uint32_t handles[LENDS];
 
-static struct domain *member_of(struct fief *f)
+// One with a page.
+static struct domain *rich_member_of(struct fief *f)
 {
-    const struct domain_config config = {
-        .name = "member", .vcpus = 1, .max_evtchn_port = 1023, .max_grant_frames = 4, .domid = -1};
-    struct domain *d;
+    struct domain *d = member_of(f);
 
-    assert_int_equal(domain_create(f, &config, &d), 0);
-    account_limit(&d->account, FC_RAM, ACCOUNT_NO_LIMIT);
-    account_limit(&d->account, FC_P2M, ACCOUNT_NO_LIMIT);
     assert_int_equal(memory_populate(d, gfn(RAM), 0), 0);
     return d;
 }
@@ -47,7 +43,7 @@ static int set_up(void **state)
 {
     (void)state;
     boot(2);
-    manager = member_of(fief_root);
+    manager = rich_member_of(fief_root);
     return 0;
 }
 
@@ -95,7 +91,7 @@ static void take_memory(void)
 
 static void look_at_subjects(void)
 {
-    struct domain *d = member_of(fief);
+    struct domain *d = rich_member_of(fief);
 
     assert_int_equal(view_map(manager, gfn(AWAY + 0x400), d, gfn(RAM)), 0);
 }
@@ -142,7 +138,7 @@ static void it_cannot_take_more_than_its_fief_has(void **state)
 // Its lends are prepaid in the fief that ends; each is so afterwards as well.
 static void lends_stay_paid_when_the_fief_is_taken_back(void **state)
 {
-    struct domain *beside = member_of(fief_root);
+    struct domain *beside = rich_member_of(fief_root);
     uint64_t before = pool_available(&fief_root->pool);
     uint32_t handle;
 
@@ -185,7 +181,7 @@ static void what_it_holds_leaves_with_it(void **state)
     assert_null(fief_manager(kept));
     assert_int_equal(kept->pool.brought, 0);
     assert_int_equal(pool_available(&kept->pool), kept->pool.budget - FIEF_FRAMES);
-    manager = member_of(fief_root);
+    manager = rich_member_of(fief_root);
     assert_int_equal(fief_seat(kept, manager), 0);
     check("another manager");
     assert_ptr_equal(manager->account.pool, &kept->pool);
