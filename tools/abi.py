@@ -220,22 +220,25 @@ def make(include):
         abi_domids.text(ROOT) + abi_xl.text(ROOT)
 
 
-def main():
-    args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    args.add_argument('--check', action='store_true', help='compare with docs/abi.md')
+def write_or_check(about, target, make):
+    """The command line of a tool that makes one document, make(folder of headers), from the
+    hypercall table."""
+    name, tool = os.path.relpath(target, ROOT), os.path.relpath(sys.argv[0], ROOT)
+    args = argparse.ArgumentParser(description=about.splitlines()[0])
+    args.add_argument('--check', action='store_true', help=f'compare with {name}')
     args.add_argument('--include', default=os.environ.get('XEN_INCLUDE', '/usr/include/xen'),
                       help="folder of Xen's public headers")
     options = args.parse_args()
     text = make(options.include)
     if options.check:
-        with open(TARGET, encoding='utf-8') as f:
+        with open(target, encoding='utf-8') as f:
             if f.read() != text:
-                sys.exit('docs/abi.md is not what the hypercall table says; run tools/abi.py')
+                sys.exit(f'{name} is not what the hypercall table says; run {tool}')
         return
-    with open(TARGET, 'w', encoding='utf-8') as f:
+    with open(target, 'w', encoding='utf-8') as f:
         f.write(text)
-    print(f'wrote {os.path.relpath(TARGET)}')
+    print(f'wrote {name}')
 
 
 if __name__ == '__main__':
-    main()
+    write_or_check(__doc__, TARGET, make)

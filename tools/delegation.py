@@ -8,9 +8,7 @@
 What may be given to the manager of a fief, by which right, upon whom, and what one call may cost at most.
 tests/model/rights_test.c makes the calls. Needs gcc and libxen-dev.
 """
-import argparse
 import os
-import sys
 
 import abi
 
@@ -67,22 +65,5 @@ def make(include):
     return HEAD + '\n'.join(lines) + '\n'
 
 
-def main():
-    args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    args.add_argument('--check', action='store_true', help='compare with docs/delegation.md')
-    args.add_argument('--include', default=os.environ.get('XEN_INCLUDE', '/usr/include/xen'),
-                      help="folder of Xen's public headers")
-    options = args.parse_args()
-    text = make(options.include)
-    if options.check:
-        with open(TARGET, encoding='utf-8') as f:
-            if f.read() != text:
-                sys.exit('docs/delegation.md is not what the hypercall table says; run tools/delegation.py')
-        return
-    with open(TARGET, 'w', encoding='utf-8') as f:
-        f.write(text)
-    print(f'wrote {os.path.relpath(TARGET)}')
-
-
 if __name__ == '__main__':
-    main()
+    abi.write_or_check(__doc__, TARGET, make)
