@@ -11,12 +11,36 @@
 
 static _Atomic uint64_t fail_after; // the charge that is made to fail, counted down; 0: none
 
-static void pool_lock(struct pool *pool)
+// The frames of accounts that were closed while somebody else held the lock.
+static void take_returned(struct pool *pool)
+{
+    uint32_t n = atomic_exchange_explicit(&pool->returned, 0, memory_order_acquire);
+
+    while (n != 0) {
+        mfn_t m = mfn(n);
+
+        n = frame_entry(m)->next;
+        pool_put(pool, m, 0);
+    }
+}
+
+bool pool_trylock(struct pool *pool)
+{
+    bool locked = spin_trylock(&pool->lock);
+
+    if (locked) {
+        take_returned(pool);
+    }
+    return locked;
+}
+
+void pool_lock(struct pool *pool)
 {
     if (spin_is_locked(&pool->lock)) {
         pool->contended++; // only a figure: lost updates are harmless
     }
     spin_lock(&pool->lock);
+    take_returned(pool);
 }
 
 struct pool *account_lock(const struct account *a)
@@ -30,6 +54,16 @@ struct pool *account_lock(const struct account *a)
         }
         spin_unlock(&pool->lock);
     }
+}
+
+// Its pool changes with the account's manager alone, who is not there any more at its end.
+static bool account_trylock(const struct account *a)
+{
+    struct pool *pool = __atomic_load_n(&a->pool, __ATOMIC_ACQUIRE);
+    bool locked = pool_trylock(pool);
+
+    invariant(a->pool == pool);
+    return locked;
 }
 
 static bool charge_must_fail(void)
@@ -159,6 +193,16 @@ struct account *account_open(struct pool *pool, enum frame_class c, const char *
     return a;
 }
 
+static void leave_returned(struct pool *pool, mfn_t m)
+{
+    uint32_t first = atomic_load_explicit(&pool->returned, memory_order_relaxed);
+
+    do {
+        frame_entry(m)->next = first;
+    } while (!atomic_compare_exchange_weak_explicit(&pool->returned, &first, m.n,
+                                                    memory_order_release, memory_order_relaxed));
+}
+
 void account_close(struct account *a)
 {
     struct pool *pool = a->pool;
@@ -166,10 +210,12 @@ void account_close(struct account *a)
     enum frame_class c = frame_class(m);
 
     invariant(a->total == 1 && a->held[c] == 1 && a->promised == 0);
-    pool_lock(pool);
-    run_unlink(&a->list[c], m);
-    pool_put(pool, m, 0);
-    spin_unlock(&pool->lock);
+    run_unlink(&a->list[c], m); // the list's only run: no other frame is touched
+    leave_returned(pool, m);
+    // Who holds the lock may have looked already; then the next one finds it.
+    if (pool_trylock(pool)) {
+        spin_unlock(&pool->lock);
+    }
 }
 
 // Frames that a may still charge to the class. The pool's lock is held.
@@ -350,20 +396,37 @@ void account_uncharge_ram(struct account *a, const struct account_ram *r)
     spin_unlock(&a->pool->lock);
 }
 
-bool account_refund_first(struct account *a, enum frame_class c)
+enum refunded account_refund_first(struct account *a, enum frame_class c)
 {
+    enum refunded done = REFUNDED_NOTHING;
     mfn_t m;
 
-    (void)account_lock(a);
+    if (!account_trylock(a)) {
+        return REFUNDED_LATER;
+    }
     m = mfn(a->list[c]);
     if (m.n != 0) {
         if (c == FC_P2M) {
             frame_set_entries(m, 0);
         }
         refund_locked(a, m);
+        done = REFUNDED_RUN;
     }
     spin_unlock(&a->pool->lock);
-    return m.n != 0;
+    return done;
+}
+
+bool account_forgo(struct account *a)
+{
+    if (!account_trylock(a)) {
+        return false;
+    }
+    account_claim_ends(a);
+    invariant(a->pool->promised >= a->promised);
+    a->pool->promised -= a->promised;
+    a->promised = 0;
+    spin_unlock(&a->pool->lock);
+    return true;
 }
 
 void account_split(struct account *a, mfn_t m)

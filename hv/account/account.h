@@ -38,6 +38,7 @@ struct pool {
     uint64_t given;                  // of these, the budgets of its children
     uint64_t brought;                // of the budget, what the account that joined it had then
     uint64_t away;                   // of what is given, what its children's joiners brought
+    _Atomic uint32_t returned;       // closed accounts; who locks takes their frames over
     struct account *self;            // the fief's account: owns the free frames (class free)
     uint32_t free_list[ORDER_COUNT]; // by order
     uint64_t free;                   // frames on the free lists
@@ -62,7 +63,8 @@ void account_enter(struct account *a, enum frame_class c, mfn_t m, uint32_t coun
 // Opens a new account on a frame of its own (class domain or fief, zeroed), charged to itself.
 // Returns null when the pool has no frame.
 struct account *account_open(struct pool *pool, enum frame_class c, const char *name);
-// The account must hold nothing but its own frame, and promise nothing; gives that frame back.
+// The account must hold nothing but its own frame, and promise nothing; gives that frame back,
+// without waiting for the pool's lock.
 void account_close(struct account *a);
 
 // Takes a run of 2^order frames. Zeroed, except FC_RAM and FC_P2M, which the caller fills.
@@ -83,8 +85,12 @@ mfn_t account_charge_promised(struct account *a, enum frame_class c);
 int account_charge_at(struct account *a, enum frame_class c, mfn_t m, unsigned order) MUST_CHECK;
 // Gives back the run that starts at m.
 void account_refund(struct account *a, mfn_t m);
-// Gives back the first run of a class, or returns false when there is none.
-bool account_refund_first(struct account *a, enum frame_class c);
+// Gives back the first run of a class, for an account that ends. Never waits for the pool's lock:
+// when somebody holds it, the caller does it later.
+enum refunded { REFUNDED_NOTHING, REFUNDED_RUN, REFUNDED_LATER };
+enum refunded account_refund_first(struct account *a, enum frame_class c) MUST_CHECK;
+// Gives up the claim and all promises. Never waits either; false: later.
+bool account_forgo(struct account *a) MUST_CHECK;
 // Splits the run that m lies in until m is a run of its own.
 void account_split(struct account *a, mfn_t m);
 // The run that starts at m changes its class, within the account; limits are not asked.

@@ -19,7 +19,7 @@ void account_bill(struct account *a, struct account_bill *out)
 
 void pool_bill(struct pool *pool, struct pool_bill *out)
 {
-    spin_lock(&pool->lock);
+    pool_lock(pool);
     out->free = pool->free;
     out->promised = pool->promised;
     out->contended = pool->contended;
@@ -71,7 +71,7 @@ unsigned pool_audit(struct pool *root)
     unsigned differences;
 
     do {
-        spin_lock(&p->lock);
+        pool_lock(p);
         p = pool_after(p);
     } while (p != NULL);
     differences = account_audit(NULL);

@@ -9,13 +9,13 @@
 void pools_lock(struct pool *a, struct pool *b)
 {
     if (a->depth <= b->depth) {
-        spin_lock(&a->lock);
+        pool_lock(a);
         if (a != b) {
-            spin_lock(&b->lock);
+            pool_lock(b);
         }
     } else {
-        spin_lock(&b->lock);
-        spin_lock(&a->lock);
+        pool_lock(b);
+        pool_lock(a);
     }
 }
 
@@ -49,7 +49,7 @@ struct budget *budget_open(struct pool *from, const char *name)
     struct budget *b;
     mfn_t m;
 
-    spin_lock(&from->lock);
+    pool_lock(from);
     unpromise(from, 1);
     m = pool_get(from, 0);
     invariant(m.n != 0); // free >= promised always holds
@@ -111,7 +111,7 @@ uint64_t budget_promise_rest(struct budget *b)
     struct pool *pool = &b->pool;
     uint64_t rest;
 
-    spin_lock(&pool->lock);
+    pool_lock(pool);
     rest = pool->free - pool->promised;
     pool->promised += rest;
     b->account.promised += rest;

@@ -19,6 +19,9 @@ void run_unlink(uint32_t *list, mfn_t m);
 // Cuts the run at head in two halves until m is a run of its own of the given order; each piece is
 // linked in list.
 void run_cut(uint32_t *list, mfn_t head, mfn_t m, unsigned order);
+// Every taker of a pool's lock comes through these; released by spin_unlock.
+void pool_lock(struct pool *pool);
+bool pool_trylock(struct pool *pool) MUST_CHECK;
 // Two pools, which may be the same one: the upper one in the tree of budgets first.
 void pools_lock(struct pool *a, struct pool *b);
 void pools_unlock(struct pool *a, struct pool *b);

@@ -416,7 +416,9 @@ static enum step drain_frames(struct fief *f)
     f->used = NULL;
     while (f->account.held[FC_FIEF] > 1) {
         // The newest of the list; the first frame, the budget's own, was there before all others.
-        (void)account_refund_first(&f->account, FC_FIEF);
+        if (account_refund_first(&f->account, FC_FIEF) == REFUNDED_LATER) {
+            return STEP_AGAIN;
+        }
     }
     (void)budget_promise_rest((struct budget *)f);
     if (f->account.promised != 0) {

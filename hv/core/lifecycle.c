@@ -116,23 +116,30 @@ static enum step settle_vcpus(struct domain *d)
     return epoch_passed(&d->quiet) ? STEP_DONE : STEP_WAIT;
 }
 
-// All that the account holds goes back, class by class, but the domain's own frame.
+// Runs of one class, at most *runs of them; true when none is left.
+static bool refund_class(struct account *a, enum frame_class c, unsigned *runs)
+{
+    enum refunded done = REFUNDED_RUN;
+
+    while (done == REFUNDED_RUN && *runs > 0) {
+        done = account_refund_first(a, c);
+        (*runs)--;
+    }
+    return done == REFUNDED_NOTHING;
+}
+
+// All that the account holds goes back, class by class, but the domain's own frame. Several who end
+// at once do not wait for each other: a step that finds the pool's lock held is over.
 static enum step settle_p2m(struct domain *d)
 {
-    unsigned runs = 0;
+    unsigned runs = STEP_RUNS;
+    bool empty = true;
 
-    for (unsigned c = 0; c < FC_COUNT; c++) {
-        while (c != FC_DOMAIN && account_refund_first(&d->account, (enum frame_class)c)) {
-            if (++runs == STEP_RUNS) {
-                return STEP_AGAIN;
-            }
-        }
+    for (unsigned c = 0; empty && c < FC_COUNT; c++) {
+        empty = c == FC_DOMAIN || d->account.held[c] == 0 ||
+                refund_class(&d->account, (enum frame_class)c, &runs);
     }
-    account_unclaim(&d->account);
-    if (d->account.promised != 0) {
-        account_release(&d->account, d->account.promised);
-    }
-    return STEP_DONE;
+    return empty && account_forgo(&d->account) ? STEP_DONE : STEP_AGAIN;
 }
 
 static enum step settle_domid(struct domain *d)

@@ -50,6 +50,8 @@ void must_settle(uint64_t frames);
 uint32_t subject_create(unsigned vcpus, unsigned ports);
 // The same with that much memory in extents of 2 MiB from GUEST_RAM on, and vcpus present.
 uint32_t subject_with_memory(unsigned vcpus, unsigned ports, unsigned mib);
+// mib in 2 MiB blocks, and up to 128 MiB more in pages: an end that takes a while.
+uint32_t subject_in_pages(unsigned mib, unsigned mib_in_pages);
 // Puts a bare-metal image to the start of the memory and its entry into vcpu 0; unpauses.
 void subject_start(uint32_t domid, const char *image);
 void subject_destroy(uint32_t domid);

@@ -10,6 +10,7 @@
 #include "attack.h"
 
 #define MANY_MAX 16u
+#define MIB_IN_PAGES 64u // so that all are at it at the same time
 
 static void destroy_on(unsigned cpu, uint32_t domid, _Atomic uint32_t *ready, unsigned all)
 {
@@ -43,7 +44,7 @@ static int destroy_many(int argc, char **argv)
     (void)argc;
     must(ready != MAP_FAILED && count <= MANY_MAX, "shared memory");
     for (unsigned i = 0; i < count; i++) {
-        domid[i] = subject_with_memory(1, 1023, mib);
+        domid[i] = subject_in_pages(mib, MIB_IN_PAGES);
     }
     contended = budget().contended;
     for (unsigned i = 0; i < count; i++) {

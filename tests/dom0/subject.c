@@ -140,18 +140,17 @@ uint32_t subject_create(unsigned vcpus, unsigned ports)
     return domid;
 }
 
-static void populate(uint32_t domid, unsigned mib)
+static void populate(uint32_t domid, uint64_t pfn, unsigned count, unsigned order)
 {
     xen_pfn_t extent[EXTENTS_AT_ONCE];
-    unsigned blocks = mib / 2;
 
-    for (unsigned done = 0; done < blocks;) {
-        unsigned n = blocks - done < EXTENTS_AT_ONCE ? blocks - done : EXTENTS_AT_ONCE;
+    for (unsigned done = 0; done < count;) {
+        unsigned n = count - done < EXTENTS_AT_ONCE ? count - done : EXTENTS_AT_ONCE;
 
         for (unsigned i = 0; i < n; i++) {
-            extent[i] = GUEST_RAM_PFN + ((uint64_t)(done + i) << ORDER_2M);
+            extent[i] = pfn + ((uint64_t)(done + i) << order);
         }
-        must(xc_domain_populate_physmap_exact(xc(), domid, n, ORDER_2M, 0, extent) == 0,
+        must(xc_domain_populate_physmap_exact(xc(), domid, n, order, 0, extent) == 0,
              "populate_physmap");
         done += n;
     }
@@ -165,7 +164,16 @@ uint32_t subject_with_memory(unsigned vcpus, unsigned ports, unsigned mib)
     must(xc_domain_setmaxmem(xc(), domid, (uint64_t)mib * 1024) == 0, "max_mem");
     must(xc_set_paging_mempool_size(xc(), domid, (uint64_t)(mib / 2 + 64) * PAGE) == 0,
          "set_paging_mempool_size");
-    populate(domid, mib);
+    populate(domid, GUEST_RAM_PFN, mib / 2, ORDER_2M);
+    return domid;
+}
+
+uint32_t subject_in_pages(unsigned mib, unsigned mib_in_pages)
+{
+    uint32_t domid = subject_with_memory(1, 1023, mib);
+
+    must(xc_domain_setmaxmem(xc(), domid, (uint64_t)(mib + mib_in_pages) * 1024) == 0, "max_mem");
+    populate(domid, GUEST_RAM_PFN + ((uint64_t)mib << 8), mib_in_pages << 8, 0);
     return domid;
 }
 

@@ -296,7 +296,7 @@ static void do_close(unsigned who)
         return;
     }
     for (unsigned c = 0; c < FC_COUNT; c++) {
-        while (c != FC_DOMAIN && account_refund_first(a, (enum frame_class)c)) {
+        while (c != FC_DOMAIN && account_refund_first(a, (enum frame_class)c) == REFUNDED_RUN) {
         }
     }
     account_release(a, a->promised);

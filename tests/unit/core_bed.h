@@ -179,7 +179,7 @@ static inline void exhaust(struct account *a)
 
 static inline void relieve(struct account *a)
 {
-    while (account_refund_first(a, FC_FIEF)) {
+    while (account_refund_first(a, FC_FIEF) == REFUNDED_RUN) {
     }
 }
 

@@ -308,6 +308,44 @@ static void test_done_means_all_is_back(void **state)
     check_all_back("an end whose last row another pcpu took");
 }
 
+// Somebody holds the books of the fief all the time: an end comes back to them later, and its very
+// last frame is taken over by whoever holds them next.
+static void test_end_does_not_wait_for_the_books(void **state)
+{
+    struct pool *pool;
+    struct domain *d;
+    uint32_t domid;
+    uint64_t held;
+
+    (void)state;
+    boot(1);
+    pool = &fief_root->pool;
+    d = guest_with_ram();
+    domid = d->domid;
+    (void)!domain_destroy(d);
+    while (d->rows > 3) {
+        assert_int_not_equal(life_drain(d), STEP_DONE);
+    }
+    held = d->account.total;
+    assert_true(held > 1);
+    spin_lock(&pool->lock);
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(life_drain(d), STEP_AGAIN);
+    }
+    assert_int_equal(d->account.total, held);
+    spin_unlock(&pool->lock);
+    while (d->rows > 2) {
+        assert_int_equal(life_drain(d), STEP_AGAIN);
+    }
+    held = pool->free;
+    spin_lock(&pool->lock);
+    assert_int_equal(life_drain(d), STEP_DONE);
+    assert_null(fief_find(fief_root, domid));
+    assert_int_equal(pool->free, held);
+    spin_unlock(&pool->lock);
+    check_all_back("an end beside one who holds the books");
+}
+
 // Nothing grows on a domain that dies.
 static void test_dying_does_not_grow(void **state)
 {
@@ -350,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_reaper_alone),
         cmocka_unit_test(test_waits_for_who_is_inside),
         cmocka_unit_test(test_done_means_all_is_back),
+        cmocka_unit_test(test_end_does_not_wait_for_the_books),
         cmocka_unit_test(test_dying_does_not_grow),
     };
 
