@@ -11,6 +11,7 @@
 #include "hcall/hcall.h"
 #include "port/timer.h"
 #include "port/up.h"
+#include "tests/bed/any.h"
 #include "tests/bed/tools.h"
 
 #define TURNS 3500u
@@ -33,19 +34,7 @@ struct remains {
 };
 
 static struct domain *peer;
-static uint64_t seed = 5;
 static unsigned same_frame;
-
-static unsigned any(unsigned n)
-{
-    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (unsigned)(seed >> 33) % n;
-}
-
-static uint64_t hole(unsigned n)
-{
-    return (bed_address(1024) >> PAGE_SHIFT) + n;
-}
 
 // One leg of a call of dom0's that others wait for: as short as there is.
 static long leg(struct hcall *h, uint64_t number)
@@ -86,10 +75,10 @@ static void mappings_of_the_old(struct domain *d, struct remains *r)
     grant(d, REFS, RAM + 1, dom0);
     grant(d, REFS + 1, RAM + 2, peer);
     grant(peer, REFS, RAM, d);
-    r->dom0_lend = lend(dom0, hole(0), d, REFS);
+    r->dom0_lend = lend(dom0, bed_hole(0), d, REFS);
     r->peer_lend = lend(peer, AWAY, d, REFS + 1);
     r->own_lend = lend(d, AWAY, peer, REFS);
-    assert_int_equal(view_map(dom0, gfn(hole(1)), d, gfn(RAM + 3)), 0);
+    assert_int_equal(view_map(dom0, gfn(bed_hole(1)), d, gfn(RAM + 3)), 0);
 }
 
 // What the hypervisor does for it, and will not get round to.
@@ -276,15 +265,15 @@ static void their_mappings_do_not_reach_it(struct domain *d, const struct remain
                              frame_uses(m, FRAME_MAPS), 0);
         *word(d, RAM + i) = i + 1;
     }
-    assert_int_equal(*word(dom0, hole(0)), SECRET + 1);
+    assert_int_equal(*word(dom0, bed_hole(0)), SECRET + 1);
     assert_int_equal(*word(peer, AWAY), SECRET + 2);
-    assert_int_equal(*word(dom0, hole(1)), 0); // sunk
-    *word(dom0, hole(0)) = *word(dom0, hole(1)) = *word(peer, AWAY) = SECRET;
+    assert_int_equal(*word(dom0, bed_hole(1)), 0); // sunk
+    *word(dom0, bed_hole(0)) = *word(dom0, bed_hole(1)) = *word(peer, AWAY) = SECRET;
     assert_int_equal(gnttab_unmap(d, r->own_lend, AWAY << PAGE_SHIFT), GNTST_bad_handle);
     assert_int_equal(grant_entry(peer, REFS)->flags & (GTF_reading | GTF_writing), 0);
-    unlend(dom0, hole(0), r->dom0_lend);
+    unlend(dom0, bed_hole(0), r->dom0_lend);
     unlend(peer, AWAY, r->peer_lend);
-    assert_int_equal(view_unmap(dom0, gfn(hole(1))), 0);
+    assert_int_equal(view_unmap(dom0, gfn(bed_hole(1))), 0);
     for (unsigned i = 0; i < PAGES; i++) {
         assert_int_equal(*word(d, RAM + i), i + 1);
     }
@@ -367,31 +356,25 @@ static void turn_round(struct domain **d)
     no_timer_reaches_it(*d);
 }
 
-static unsigned times(unsigned n)
-{
-    const char *soak = getenv("FIEF_SOAK");
-
-    return soak != NULL ? n * (unsigned)strtoul(soak, NULL, 0) : n;
-}
-
 static void test_namesakes(void **state)
 {
     struct bed_books first = {0};
     struct domain *d;
 
     (void)state;
+    any_seed = 5;
     bed_boot(&(struct bed_config){.frames = 24u << 8, .cpus = 1, .dom0_blocks = 4});
     peer = guest_make();
     assert_int_equal(domain_set_max_vcpus(peer, 1), 0);
     assert_int_equal(memory_populate(peer, gfn(RAM), 0), 0);
     for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(memory_decrease(dom0, gfn(hole(i)), 0), 0);
+        assert_int_equal(memory_decrease(dom0, gfn(bed_hole(i)), 0), 0);
     }
     d = make();
     for (unsigned i = 0; i < PAGES; i++) {
         assert_int_equal(memory_populate(d, gfn(RAM + i), 0), 0);
     }
-    for (unsigned i = 0; i < times(TURNS); i++) {
+    for (unsigned i = 0; i < soak(TURNS); i++) {
         turn_round(&d);
         if (i == 0) {
             first = bed_books();
@@ -402,8 +385,8 @@ static void test_namesakes(void **state)
             bed_audit("a namesake");
         }
     }
-    print_message("%u of %u namesakes lay where the old one had\n", same_frame, times(TURNS));
-    assert_true(same_frame > times(TURNS) / 4);
+    print_message("%u of %u namesakes lay where the old one had\n", same_frame, soak(TURNS));
+    assert_true(same_frame > soak(TURNS) / 4);
     guest_end(d);
     guest_end(peer);
     bed_audit("the last namesake");

@@ -18,6 +18,7 @@
 #include "lib/errno.h"
 #include "port/cpu.h"
 #include "port/mem.h"
+#include "tests/bed/any.h"
 #include "tests/bed/tools.h"
 
 #define RACES 2000u
@@ -57,19 +58,7 @@ static struct {
 static struct domain *victim, *peer;
 static uint16_t victim_id, peer_id;
 static uint32_t victim_port, peer_port; // offered to the other
-static uint64_t seed;
 static unsigned calls[ACTORS];
-
-static unsigned any(unsigned n)
-{
-    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (unsigned)(seed >> 33) % n;
-}
-
-static uint64_t hole(unsigned n)
-{
-    return (bed_address(1024) >> PAGE_SHIFT) + n;
-}
 
 // ---- what may be done. Each fills a request; whom it is about is the victim, or who is not it.
 
@@ -192,7 +181,7 @@ static void view_victim(struct request *q)
     b->u.foreign_domid = victim_id;
     for (unsigned i = 0; i < 2; i++) {
         lists[i] = any(2) ? RAM + 1 + i : BLOCK + i;
-        lists[8 + i] = hole(i);
+        lists[8 + i] = bed_hole(i);
     }
     b->idxs.q = q->at + LIST_AT;
     b->gpfns.q = q->at + LIST_AT + 64;
@@ -207,7 +196,7 @@ static void view_grants(struct request *q)
     *r = (struct xen_mem_acquire_resource){
         .domid = victim_id, .type = XENMEM_resource_grant_table, .nr_frames = 1};
     r->frame_list.q = q->at + LIST_AT;
-    *(uint64_t *)(void *)(q->arg + LIST_AT) = hole(2);
+    *(uint64_t *)(void *)(q->arg + LIST_AT) = bed_hole(2);
     memory(q, XENMEM_acquire_resource);
 }
 
@@ -280,7 +269,7 @@ static void map_from(struct request *q, uint16_t domid, uint64_t g)
 
 static void map_victims(struct request *q)
 {
-    map_from(q, victim_id, q->arg == bed_page(1) ? hole(3 + any(2)) : AWAY + any(2));
+    map_from(q, victim_id, q->arg == bed_page(1) ? bed_hole(3 + any(2)) : AWAY + any(2));
 }
 
 static void map_peers(struct request *q)
@@ -546,13 +535,13 @@ static void dom0_lets_go(void)
         struct p2m_entry e;
 
         spin_lock(&dom0->p2m.lock);
-        e = p2m_lookup(&dom0->p2m, gfn(hole(i)));
+        e = p2m_lookup(&dom0->p2m, gfn(bed_hole(i)));
         spin_unlock(&dom0->p2m.lock);
         if (e.type == P2M_VIEW || e.type == P2M_SINK) {
-            assert_int_equal(tools_unmap_foreign(hole(i)), 0);
+            assert_int_equal(tools_unmap_foreign(bed_hole(i)), 0);
         }
         for (uint32_t h = 0; e.type == P2M_LEND && h < 16; h++) {
-            (void)tools_unmap_grant(h, hole(i));
+            (void)tools_unmap_grant(h, bed_hole(i));
         }
     }
     for (uint32_t p = 1; p < 32; p++) {
@@ -565,7 +554,7 @@ static void dom0_lets_go(void)
 static void race(const struct bed_books *before, unsigned n)
 {
     set_up();
-    sim_interleave(seed, CPUS, part, NULL);
+    sim_interleave(any_seed, CPUS, part, NULL);
     for (unsigned i = 0; i < ACTORS; i++) {
         if (actor[i].left != 0 && there(i)) {
             fail_msg("race %u: %s does not come to an end, calling %llu, %llx", n, names[i],
@@ -586,18 +575,11 @@ static void race(const struct bed_books *before, unsigned n)
     bed_books_equal(before, "a race with death");
 }
 
-static unsigned times(unsigned n)
-{
-    const char *soak = getenv("FIEF_SOAK");
-
-    return soak != NULL ? n * (unsigned)strtoul(soak, NULL, 0) : n;
-}
-
 static void begin_machine(void)
 {
     bed_boot(&(struct bed_config){.frames = 24u << 8, .cpus = CPUS, .dom0_blocks = 4});
     for (unsigned i = 0; i < 5; i++) {
-        assert_int_equal(tools_decrease(DOMID_SELF, hole(i), 1, 0), 1);
+        assert_int_equal(tools_decrease(DOMID_SELF, bed_hole(i), 1, 0), 1);
     }
     sim_set_drift(20000); // so that who waits for another pcpu comes to the end of its leg
     // dom0's second vcpu is there for the tools.
@@ -611,14 +593,14 @@ static void test_races(void **state)
     (void)state;
     begin_machine();
     before = bed_books();
-    for (unsigned n = 0; n < times(RACES); n++) {
-        seed = 1000003ull * n + 17;
+    for (unsigned n = 0; n < soak(RACES); n++) {
+        any_seed = 1000003ull * n + 17;
         race(&before, n);
     }
     bed_audit("races with death");
     print_message("%u races; calls: %u of destroyers, %u of tools, %u of victims, %u of peers\n",
-                  times(RACES), calls[DESTROYER], calls[TOOLS], calls[VICTIM], calls[PEER]);
-    assert_true(calls[VICTIM] > times(RACES) / 4 && calls[PEER] > times(RACES));
+                  soak(RACES), calls[DESTROYER], calls[TOOLS], calls[VICTIM], calls[PEER]);
+    assert_true(calls[VICTIM] > soak(RACES) / 4 && calls[PEER] > soak(RACES));
 }
 
 int main(int argc, char **argv)
@@ -633,7 +615,7 @@ int main(int argc, char **argv)
 
         begin_machine();
         before = bed_books();
-        seed = 1000003ull * n + 17;
+        any_seed = 1000003ull * n + 17;
         race(&before, n);
         return 0;
     }

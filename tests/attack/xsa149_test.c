@@ -11,16 +11,10 @@
 #include <cmocka.h>
 
 #include "lib/errno.h"
+#include "tests/bed/any.h"
 #include "tests/bed/tools.h"
 
 #define TURNS 5000u // with 1 vcpu; with 8 and 128 so many fewer that each takes as long
-
-static unsigned times(unsigned n)
-{
-    const char *soak = getenv("FIEF_SOAK");
-
-    return soak != NULL ? n * (unsigned)strtoul(soak, NULL, 0) : n;
-}
 
 static void turn_round(uint32_t vcpus, unsigned turns)
 {
@@ -42,19 +36,19 @@ static void turn_round(uint32_t vcpus, unsigned turns)
 static void test_1_vcpu(void **state)
 {
     (void)state;
-    turn_round(1, times(TURNS));
+    turn_round(1, soak(TURNS));
 }
 
 static void test_8_vcpus(void **state)
 {
     (void)state;
-    turn_round(8, times(TURNS / 4));
+    turn_round(8, soak(TURNS / 4));
 }
 
 static void test_128_vcpus(void **state)
 {
     (void)state;
-    turn_round(128, times(TURNS / 50));
+    turn_round(128, soak(TURNS / 50));
 }
 
 // As often as one likes and with any number: it allocates nothing and changes no account.

@@ -17,6 +17,7 @@
 
 #define FRAMES_DEFAULT (64u << 8)
 #define HVC_PC 0x40080000ull
+#define HOLES_PAGE 1024u
 #define TURNS_MAX 64u  // until a vcpu that can run does
 #define LEGS_MAX 300u
 #define TURN_NS 1000000u
@@ -264,6 +265,11 @@ uint64_t bed_address(uint32_t page)
 void *bed_page(uint32_t page)
 {
     return frame_ptr(mfn(dom0_first + page));
+}
+
+uint64_t bed_hole(uint32_t n)
+{
+    return dom0_first + HOLES_PAGE + n;
 }
 
 void *bed_memory(struct domain *d, uint64_t gpa)

@@ -46,6 +46,8 @@ bool bed_turn(unsigned cpu);
 // dom0's RAM: address of its n-th page, and its contents.
 uint64_t bed_address(uint32_t page);
 void *bed_page(uint32_t page);
+// Number of a page in the third block of that RAM: where tests that map into dom0 make room.
+uint64_t bed_hole(uint32_t n);
 // Memory of any domain as its guest sees it; ends the test when nothing is mapped there.
 void *bed_memory(struct domain *d, uint64_t gpa);
 

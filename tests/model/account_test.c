@@ -14,6 +14,7 @@
 #include "arch/sim/sim.h"
 #include "lib/errno.h"
 #include "port/mem.h"
+#include "tests/bed/any.h"
 
 #define FRAMES 3072u
 #define OWN 64u // frame table and the pool's account
@@ -35,13 +36,6 @@ static struct {
 } accounts[ACCOUNTS];
 
 static struct pool *pool;
-static uint64_t seed;
-
-static uint32_t any(uint32_t n)
-{
-    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (uint32_t)((seed >> 33) % n);
-}
 
 static mfn_t frame(uint32_t i)
 {
@@ -348,7 +342,7 @@ static void run(uint64_t from, unsigned steps)
         do_promise, do_release, do_charge_promised, do_adopt, do_limit, do_reserve, do_close,
     };
 
-    seed = from;
+    any_seed = from;
     start();
     for (unsigned i = 0; i < steps; i++) {
         unsigned who = any(ACCOUNTS);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "port/mem.h"
+#include "tests/bed/any.h"
 #include "tests/bed/tools.h"
 
 #define CALLER_PAGES 16u // of the attacking guest
@@ -20,22 +21,8 @@
 #define VICTIM_PAGES 8u
 #define DOM0_AREA 1024u  // page of dom0 where its part of the same begins
 
-static uint64_t seed;
 static uint64_t first_seed = 11;
 static struct domain *attacker, *victim;
-
-static uint64_t any64(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
-
-static uint32_t any(uint32_t n)
-{
-    return (uint32_t)(any64() >> 20) % n;
-}
 
 static uint64_t area(const struct domain *caller)
 {
@@ -328,7 +315,7 @@ static enum bed_end step(struct domain *caller)
 static void test_guest(void **state)
 {
     (void)state;
-    seed = first_seed;
+    any_seed = first_seed;
     for (unsigned round = 0; round < 4; round++) {
         struct state before;
 
@@ -381,7 +368,7 @@ static void destroy_all(void)
 static void test_dom0(void **state)
 {
     (void)state;
-    seed = first_seed * 2 + 1;
+    any_seed = first_seed * 2 + 1;
     answered[0] = answered[1] = 0;
     for (unsigned round = 0; round < 24; round++) {
         boot();

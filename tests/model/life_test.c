@@ -11,7 +11,6 @@
 
 #include "tests/bed/tools.h"
 
-#define BALLOON 1024u // page of dom0's RAM from which room is made for foreign pages
 #define HOLES 8u
 
 struct plan {
@@ -31,11 +30,6 @@ struct guest {
     uint32_t handle[2];
     uint32_t views;
 };
-
-static uint64_t hole(uint32_t n)
-{
-    return (bed_address(BALLOON) >> PAGE_SHIFT) + n;
-}
 
 // Each step says whether it did all that was asked; the first that did not ends the creation.
 static bool step_vcpus(struct guest *g)
@@ -77,10 +71,10 @@ static bool step_ports(struct guest *g)
 static bool step_foreign(struct guest *g)
 {
     for (uint32_t i = 0; i < g->plan->foreign; i++) {
-        if (tools_map_foreign(g->domid, TOOLS_GUEST_RAM + i, hole(i % HOLES)) != 0) {
+        if (tools_map_foreign(g->domid, TOOLS_GUEST_RAM + i, bed_hole(i % HOLES)) != 0) {
             return false;
         }
-        if (tools_unmap_foreign(hole(i % HOLES)) != 0) {
+        if (tools_unmap_foreign(bed_hole(i % HOLES)) != 0) {
             fail_msg("a foreign page cannot be unmapped");
         }
     }
@@ -91,18 +85,18 @@ static bool step_grants(struct guest *g)
 {
     struct grant_entry_v1 *table;
 
-    if (tools_acquire_grants(g->domid, 0, hole(0)) != 0) {
+    if (tools_acquire_grants(g->domid, 0, bed_hole(0)) != 0) {
         return false;
     }
-    table = bed_memory(dom0, hole(0) << PAGE_SHIFT);
+    table = bed_memory(dom0, bed_hole(0) << PAGE_SHIFT);
     for (uint16_t i = 0; i < 2; i++) {
         table[i].frame = (uint32_t)(TOOLS_GUEST_RAM + g->plan->blocks * 512 + i);
         table[i].domid = 0;
         table[i].flags = GTF_permit_access;
     }
-    assert_int_equal(tools_unmap_foreign(hole(0)), 0);
+    assert_int_equal(tools_unmap_foreign(bed_hole(0)), 0);
     for (uint32_t i = 0; i < 2; i++) {
-        if (tools_map_grant(g->domid, i, hole(i + 1), &g->handle[i]) != GNTST_okay) {
+        if (tools_map_grant(g->domid, i, bed_hole(i + 1), &g->handle[i]) != GNTST_okay) {
             return false;
         }
         g->grants++;
@@ -139,7 +133,7 @@ static bool create(struct guest *g)
 static void release(struct guest *g)
 {
     for (uint32_t i = 0; i < g->grants; i++) {
-        assert_int_equal(tools_unmap_grant(g->handle[i], hole(i + 1)), GNTST_okay);
+        assert_int_equal(tools_unmap_grant(g->handle[i], bed_hole(i + 1)), GNTST_okay);
     }
     for (uint32_t i = 0; i < g->ports; i++) {
         assert_int_equal(tools_close(g->port[i]), 0);
@@ -164,7 +158,7 @@ static void end(struct guest *g, enum order order)
 
 static void make_room(void)
 {
-    assert_int_equal(tools_decrease(DOMID_SELF, hole(0), HOLES, 0), HOLES);
+    assert_int_equal(tools_decrease(DOMID_SELF, bed_hole(0), HOLES, 0), HOLES);
 }
 
 // One life; returns whether creation went through.

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "tests/bed/any.h"
 #include "tests/bed/oracle.h"
 
 #define LIST 400u
@@ -41,13 +42,6 @@ void __wrap_account_release(struct account *a, uint64_t count)
     }
 }
 
-static uint64_t seed;
-
-static uint32_t any(uint32_t n)
-{
-    seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (uint32_t)((seed >> 33) % n);
-}
 
 static uint8_t any_domain(void)
 {
@@ -250,19 +244,12 @@ static unsigned choose_beside(const struct model *m, struct op *next)
     return count;
 }
 
-static unsigned times(unsigned n)
-{
-    const char *soak = getenv("FIEF_SOAK");
-
-    return soak != NULL ? n * (unsigned)strtoul(soak, NULL, 0) : n;
-}
-
 static void test_one_after_the_other(void **state)
 {
     (void)state;
     oracle_boot();
-    for (uint64_t from = 1; from <= times(4); from++) {
-        seed = from;
+    for (uint64_t from = 1; from <= soak(4); from++) {
+        any_seed = from;
         assert_true(oracle_check(choose_alone, LIST, "one after the other"));
     }
     print_message("%llu comparisons of the whole, %llu adoptions\n",
@@ -276,8 +263,8 @@ static void test_side_by_side(void **state)
 
     (void)state;
     oracle_boot();
-    for (uint64_t from = 1; from <= times(4); from++) {
-        seed = from;
+    for (uint64_t from = 1; from <= soak(4); from++) {
+        any_seed = from;
         assert_true(oracle_check(choose_beside, LIST, "side by side"));
     }
     print_message("%llu looks at the release of a lock, %llu adoptions\n",
@@ -295,7 +282,7 @@ static void find_planted(unsigned *lose, unsigned at_most)
     oracle_boot();
     *lose = 3;
     for (uint64_t from = 1; from <= 20 && at == n; from++) {
-        seed = from;
+        any_seed = from;
         at = oracle_try_chosen(choose_alone, LIST / 4, &played, &n);
     }
     assert_true(at < n);
@@ -331,7 +318,7 @@ int main(int argc, char **argv)
 
     if (argc > 1) { // one seed, to look closer
         oracle_boot();
-        seed = strtoull(argv[1], NULL, 0);
+        any_seed = strtoull(argv[1], NULL, 0);
         return oracle_check(argc > 2 ? choose_beside : choose_alone, LIST, argv[0]) ? 0 : 1;
     }
     return cmocka_run_group_tests_name("oracle", tests, NULL, NULL);
