@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// links: hv
+// How long a vcpu that wakes up waits for a pcpu while all of them are busy, and that pcpus with
+// nothing to do are left alone, in virtual time. Pcpus come into the hypervisor when their timer
+// fires or another one calls them, and at no other time: what no interrupt announces is found too
+// late here as it would be there. The bounds are those of docs/scheduling.md.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "core/fief.h"
+#include "core/runq.h"
+#include "port/timer.h"
+#include "port/up.h"
+#include "tests/bed/bed.h"
+
+#define US 1000ull
+#define MS 1000000ull
+#define CPUS_MOST 8u
+#define WAKES 40u
+#define ROUND_NS (2000 * MS) // all of the largest crowd have had a turn
+#define SLEEP_NS (50 * MS)  // between two wakes: keys that are typed, or a clock on a console
+#define ANSWER_NS (100 * US) // how long it runs then, unless the test says something else
+#define STEP_NS (100 * US)
+#define LIMIT_NS (SCHED_RATE_LIMIT_US * US)
+
+static unsigned cpus;
+static struct share fiefs[2];
+
+static struct domain *make_guest(struct share *s, uint32_t vcpus, uint32_t weight)
+{
+    const struct domain_config config = {
+        .name = "guest", .vcpus = vcpus, .max_evtchn_port = 127, .max_grant_frames = 1,
+        .gicd_base = 0x3000000, .gicr_base = 0x3020000, .domid = -1,
+    };
+    struct domain *d = NULL;
+
+    assert_int_equal(domain_create(fief_root, &config, &d), 0);
+    assert_int_equal(domain_set_max_vcpus(d, vcpus), 0);
+    d->weight = weight;
+    sched_join_all(d, s);
+    for (uint32_t i = 0; i < vcpus; i++) {
+        assert_int_equal(vcpu_on(d->vcpu[i], 0x40000000, 0), 0);
+    }
+    assert_int_equal(domain_unpause_by_tools(d), 0);
+    return d;
+}
+
+static bool turn_if_called(unsigned cpu)
+{
+    const struct pcpu *p = &pcpus[cpu];
+    bool due = p->kicked || p->programmed <= time_now();
+
+    if (due) {
+        (void)bed_turn(cpu);
+    }
+    return due;
+}
+
+// Each pcpu that was called, or whose timer has fired, comes in, until none is left.
+static void interrupts(void)
+{
+    bool any = true;
+
+    while (any) {
+        any = false;
+        for (unsigned cpu = 0; cpu < cpus; cpu++) {
+            any |= turn_if_called(cpu);
+        }
+    }
+}
+
+static void run_until(uint64_t end)
+{
+    interrupts();
+    while (time_now() < end) {
+        uint64_t next = end;
+
+        for (unsigned cpu = 0; cpu < cpus; cpu++) {
+            next = MIN(next, pcpus[cpu].programmed);
+        }
+        sim_set_time(next);
+        interrupts();
+    }
+}
+
+static void wait_in_guest(void *v)
+{
+    struct vcpu *it = v;
+
+    sim_set_cpu(it->sched.cpu);
+    up_enter(&it->arch);
+    up_wait(&it->arch);
+    up_leave();
+}
+
+static void fall_asleep(struct vcpu *v)
+{
+    // Alone on an idle pcpu it does not come back.
+    if (sim_try(wait_in_guest, v) != SIM_RETURNED) {
+        epoch_leave();
+    }
+}
+
+static void boot(unsigned count)
+{
+    cpus = count;
+    srand(17);
+    bed_boot(&(struct bed_config){.cpus = count, .dom0_vcpus = 1});
+    sched_set_rate_limit(SCHED_RATE_LIMIT_US);
+    fall_asleep(dom0->vcpu[0]);
+}
+
+// So many on each pcpu that always want to run.
+static void make_spinners(struct share *s, unsigned each, uint32_t weight)
+{
+    for (unsigned i = 0; i < each; i++) {
+        (void)make_guest(s, cpus, weight);
+    }
+}
+
+// Runs until v does, from the moment that somebody woke it; how long that took.
+static uint64_t delay(struct vcpu *v)
+{
+    uint64_t woken = time_now();
+    uint64_t end = woken + 1000 * MS;
+
+    sim_set_cpu((unsigned)rand() % cpus);
+    epoch_enter();
+    sched_wake(v);
+    epoch_leave();
+    interrupts();
+    while (v->sched.state != SCHED_RUNNING && time_now() < end) {
+        run_until(time_now() + STEP_NS);
+    }
+    assert_int_equal(v->sched.state, SCHED_RUNNING);
+    return v->sched.entered - woken;
+}
+
+static uint64_t ran(struct vcpu *v)
+{
+    struct sched_times t;
+
+    sched_times(v, &t);
+    return t.ns[RUNSTATE_running];
+}
+
+// Until it has run for so long, and runs.
+static void let_run(struct vcpu *v, uint64_t ns)
+{
+    uint64_t end = ran(v) + ns;
+
+    while (ran(v) < end || v->sched.state != SCHED_RUNNING) {
+        bool exact = v->sched.state == SCHED_RUNNING && ran(v) < end;
+
+        run_until(time_now() + (exact ? MIN(end - ran(v), STEP_NS) : STEP_NS));
+    }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+struct waits {
+    uint64_t median, longest;
+};
+
+// v wakes up again and again, and runs for so long each time.
+static struct waits measure(struct vcpu *v, uint64_t runs)
+{
+    uint64_t took[WAKES];
+
+    let_run(v, 1);
+    fall_asleep(v);
+    run_until(time_now() + ROUND_NS);
+    (void)delay(v);
+    for (unsigned i = 0; i < WAKES; i++) {
+        fall_asleep(v);
+        run_until(time_now() + SLEEP_NS / 2 + (uint64_t)rand() % SLEEP_NS);
+        took[i] = delay(v);
+        let_run(v, runs);
+    }
+    qsort(took, WAKES, sizeof(took[0]), by_size);
+    return (struct waits){took[WAKES / 2], took[WAKES - 1]};
+}
+
+static const unsigned crowds[] = {1, 2, 7, 50};
+
+// Among so many spinning guests on each pcpu, all of one fief.
+static struct waits among(unsigned count, unsigned each, uint32_t spinners, uint32_t sleeper)
+{
+    struct domain *d;
+
+    boot(count);
+    make_spinners(fief_root->share, each, spinners);
+    d = make_guest(fief_root->share, 1, sleeper);
+    return measure(d->vcpu[0], ANSWER_NS);
+}
+
+static void in_every_crowd(uint32_t spinners, uint32_t sleeper, const char *what)
+{
+    uint64_t longest = 0;
+
+    for (unsigned count = 1; count <= CPUS_MOST; count++) {
+        for (unsigned i = 0; i < ARRAY_COUNT(crowds); i++) {
+            struct waits w = among(count, crowds[i], spinners, sleeper);
+
+            assert_true(w.longest <= LIMIT_NS);
+            longest = MAX(longest, w.longest);
+        }
+    }
+    printf("wake: %s, 1 to %u pcpus, 1 to 50 spin on each: within %llu us\n", what, CPUS_MOST,
+           (unsigned long long)(longest / US));
+}
+
+static void equal_weights(void **state)
+{
+    (void)state;
+    in_every_crowd(SCHED_WEIGHT_DEFAULT, SCHED_WEIGHT_DEFAULT, "equal weights");
+}
+
+static void other_weights(void **state)
+{
+    (void)state;
+    in_every_crowd(SCHED_WEIGHT_DEFAULT, 4 * SCHED_WEIGHT_DEFAULT, "four times the weight");
+    in_every_crowd(SCHED_WEIGHT_DEFAULT, SCHED_WEIGHT_DEFAULT / 4, "a quarter of the weight");
+}
+
+// Where turns may be cut as short as one likes, it does not wait at all.
+static void without_a_limit(void **state)
+{
+    struct domain *d;
+
+    (void)state;
+    boot(2);
+    sched_set_rate_limit(0);
+    make_spinners(fief_root->share, 7, SCHED_WEIGHT_DEFAULT);
+    d = make_guest(fief_root->share, 1, SCHED_WEIGHT_DEFAULT);
+    assert_int_equal(measure(d->vcpu[0], ANSWER_NS).longest, 0);
+}
+
+// Two fiefs below the root, and so many that spin on each pcpu in the first of them.
+static void boot_fiefs(unsigned count, unsigned each, uint32_t weight)
+{
+    boot(count);
+    memset(fiefs, 0, sizeof(fiefs));
+    for (unsigned i = 0; i < ARRAY_COUNT(fiefs); i++) {
+        share_init(&fiefs[i], NULL, fief_root->share);
+    }
+    fiefs[0].weight = weight;
+    make_spinners(&fiefs[0], each, SCHED_WEIGHT_DEFAULT);
+}
+
+enum place { IN_THE_ROOT, ALONE, AMONG_ITS_OWN };
+
+static struct waits beside_a_fief(unsigned count, unsigned each, uint32_t weight, enum place where)
+{
+    struct share *s = where == IN_THE_ROOT ? fief_root->share : &fiefs[1];
+
+    boot_fiefs(count, each, weight);
+    if (where != ALONE) {
+        make_spinners(&fiefs[1], each, SCHED_WEIGHT_DEFAULT);
+    }
+    return measure(make_guest(s, 1, SCHED_WEIGHT_DEFAULT)->vcpu[0], ANSWER_NS);
+}
+
+static void beside_every_fief(uint32_t weight, enum place where, uint64_t bound, const char *what)
+{
+    uint64_t longest = 0;
+
+    for (unsigned count = 1; count <= CPUS_MOST; count++) {
+        for (unsigned i = 0; i < ARRAY_COUNT(crowds); i++) {
+            struct waits w = beside_a_fief(count, crowds[i], weight, where);
+
+            assert_true(w.longest <= bound);
+            longest = MAX(longest, w.longest);
+        }
+    }
+    printf("wake: %s: within %llu us\n", what, (unsigned long long)(longest / US));
+}
+
+static void across_fiefs(void **state)
+{
+    (void)state;
+    beside_every_fief(SHARE_WEIGHT_DEFAULT, IN_THE_ROOT, LIMIT_NS,
+                      "in the root, with two fiefs that spin below");
+    beside_every_fief(SHARE_WEIGHT_DEFAULT, ALONE, LIMIT_NS, "in a fief beside one that spins");
+    beside_every_fief(10 * SHARE_WEIGHT_DEFAULT, ALONE, SLICE_NS,
+                      "in a fief beside one of ten times its weight");
+    beside_every_fief(SHARE_WEIGHT_DEFAULT, AMONG_ITS_OWN, 3 * SLICE_NS,
+                      "in a fief whose others use its share up, beside another");
+}
+
+// ---- nothing to do
+
+static unsigned comings_in(uint64_t ns)
+{
+    uint64_t end = time_now() + ns;
+    unsigned count = 0;
+
+    while (time_now() < end) {
+        uint64_t next = end;
+
+        for (unsigned cpu = 0; cpu < cpus; cpu++) {
+            count += turn_if_called(cpu);
+            next = MIN(next, pcpus[cpu].programmed);
+        }
+        sim_set_time(next);
+    }
+    return count;
+}
+
+#define HOUR_NS (3600 * 1000 * MS)
+
+// Pcpus where nobody wants to run, or one who has no rival, are left alone for ever.
+static void idle_costs_nothing(void **state)
+{
+    (void)state;
+    for (unsigned count = 1; count <= CPUS_MOST; count++) {
+        struct domain *d;
+
+        boot(count);
+        d = make_guest(fief_root->share, count, SCHED_WEIGHT_DEFAULT);
+        run_until(time_now() + 100 * MS);
+        assert_int_equal(comings_in(HOUR_NS), 0);
+        for (unsigned i = 0; i < count; i++) {
+            assert_int_equal(d->vcpu[i]->sched.state, SCHED_RUNNING);
+            fall_asleep(d->vcpu[i]);
+        }
+        interrupts();
+        assert_int_equal(comings_in(HOUR_NS), 0);
+        assert_int_equal(idle_mask(), (1u << count) - 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equal_weights),
+        cmocka_unit_test(other_weights),
+        cmocka_unit_test(without_a_limit),
+        cmocka_unit_test(across_fiefs),
+        cmocka_unit_test(idle_costs_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
