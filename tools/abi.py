@@ -82,7 +82,7 @@ REMARKS = {
                         'of its own',
     'memory_op.claim_pages': 'promises the frames that the domain lacks; charges of RAM use them up',
     'sysctl.physinfo': 'free pages: what can be charged, in the budget of the fief',
-    'sysctl.readconsole': "the machine's log for the holder of the power; to any other manager it is empty",
+    'sysctl.readconsole': "the machine's log, or, to the manager of a fief below, what befell the domains of its fief",
     'sysctl.sched_id': 'credit2: its weight means the same here',
     'sysctl.getdomaininfolist': '1024 domains at most a call',
     'sysctl.debug_keys': '32 keys at most a call',

@@ -11,7 +11,7 @@
 // Both are the start of frames that are part of the image.
 static union {
     struct fief fief;
-    uint8_t bytes[FIEF_FRAMES * PAGE_SIZE];
+    uint8_t bytes[FIEF_ROOT_FRAMES * PAGE_SIZE];
 } root __attribute__((aligned(4096)));
 
 static union {

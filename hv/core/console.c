@@ -17,6 +17,7 @@
 #define OUT_SIZE 8192u
 #define IN_SIZE 4096u // as much as Linux's terminals take ahead, while its vcpus wait for a pcpu
 #define LINE_MAX 256u
+#define NAME_PART 8u // "d32750/" and a zero byte
 #define PIECE 64u // characters for the line at a time
 
 #define SWITCH_KEY 0x01 // Ctrl-a
@@ -25,14 +26,10 @@
 #define LIMIT_NS 5000000000ull // guest_printk: so many messages
 #define LIMIT_MESSAGES 20u     // in that time on a pcpu
 
-// Indices count on for ever; their low bits are the place in the buffer.
-static struct {
-    struct spinlock lock;
-    uint32_t put;
-    uint32_t start; // what is older has been cleared
-    char text[RING_SIZE];
-} ring;
+static char machine_text[RING_SIZE];
+static struct log machine_log = {.size = RING_SIZE, .text = machine_text};
 
+// Indices count on for ever; their low bits are the place in the buffer.
 static struct {
     struct spinlock lock;
     uint32_t put;
@@ -55,7 +52,7 @@ static enum log_level guest_level = LOG_WARNING;
 
 void console_init(void)
 {
-    console_clear_ring();
+    log_clear(&machine_log);
 }
 
 void console_set_levels(enum log_level own, enum log_level guest)
@@ -116,33 +113,34 @@ void console_write(const char *s, size_t n)
     }
 }
 
-static void ring_write(const char *s, size_t n)
+// One line, whether or not the text ends in a newline. Returns its length.
+static size_t make_line(char line[LINE_MAX], const char *who, const char *text)
 {
-    spin_lock(&ring.lock);
-    for (size_t i = 0; i < n; i++) {
-        ring.text[ring.put++ % RING_SIZE] = s[i];
-    }
-    if (ring.put - ring.start > RING_SIZE) {
-        ring.start = ring.put - RING_SIZE;
-    }
-    spin_unlock(&ring.lock);
-}
+    size_t n;
 
-// One line to ring and console, whether or not the text ends in a newline.
-static __attribute__((format(printf, 2, 0))) void message(const char *prefix, const char *fmt,
-                                                          va_list ap)
-{
-    char line[LINE_MAX];
-    size_t n = strlen(prefix);
-
-    memcpy(line, prefix, n + 1);
-    (void)vformat(line + n, sizeof(line) - 1 - n, fmt, ap);
+    (void)format(line, LINE_MAX - 1, "(%s) %s", who, text);
     n = strlen(line);
     if (line[n - 1] != '\n') {
         line[n++] = '\n';
     }
-    ring_write(line, n);
+    return n;
+}
+
+static void message(const char *who, const char *text)
+{
+    char line[LINE_MAX];
+    size_t n = make_line(line, who, text);
+
+    log_write(&machine_log, line, n);
     console_write(line, n);
+}
+
+static __attribute__((format(printf, 1, 0))) void own_message(const char *fmt, va_list ap)
+{
+    char text[LINE_MAX];
+
+    (void)vformat(text, sizeof(text), fmt, ap);
+    message("Fief", text);
 }
 
 void printk(enum log_level level, const char *fmt, ...)
@@ -153,7 +151,7 @@ void printk(enum log_level level, const char *fmt, ...)
         return;
     }
     va_start(ap, fmt);
-    message("(Fief) ", fmt, ap);
+    own_message(fmt, ap);
     va_end(ap);
 }
 
@@ -162,7 +160,7 @@ void console_print(const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    message("(Fief) ", fmt, ap);
+    own_message(fmt, ap);
     va_end(ap);
 }
 
@@ -188,41 +186,50 @@ static bool within_limit(void)
     return true;
 }
 
+struct log *console_log(const struct domain *manager)
+{
+    struct fief *f = atomic_load_explicit(&manager->seat, memory_order_acquire);
+
+    if (f == NULL) {
+        return NULL;
+    }
+    return f->parent == NULL ? &machine_log : &f->log;
+}
+
+// Puts the number of the fief's manager in front of the name that ends at the end of where[].
+static size_t name_from_above(const struct fief *f, char *where, size_t at)
+{
+    const struct domain *manager = fief_manager(f);
+    char part[NAME_PART];
+    size_t n;
+
+    (void)format(part, sizeof(part), manager != NULL ? "d%u/" : "d?/",
+                 manager != NULL ? manager->domid : 0u);
+    n = strlen(part);
+    memcpy(where + at - n, part, n);
+    return at - n;
+}
+
 void guest_printk(const struct domain *d, const char *fmt, ...)
 {
-    char prefix[16];
+    char where[NAME_PART * (FIEF_DEPTH_MAX + 1)];
+    char text[LINE_MAX];
+    char line[LINE_MAX];
+    size_t at = sizeof(where) - NAME_PART;
+    struct fief *f = d->fief;
     va_list ap;
 
-    if (guest_level < LOG_WARNING || !within_limit()) {
-        return;
-    }
-    (void)format(prefix, sizeof(prefix), "(d%u) ", d->domid);
+    (void)format(where + at, NAME_PART, "d%u", d->domid);
     va_start(ap, fmt);
-    message(prefix, fmt, ap);
+    (void)vformat(text, sizeof(text), fmt, ap);
     va_end(ap);
-}
-
-size_t console_read_ring(char *buf, size_t max, uint32_t *index)
-{
-    size_t n = 0;
-
-    spin_lock(&ring.lock);
-    // Overwritten or cleared meanwhile, or never written: from the oldest on.
-    if (*index - ring.start > ring.put - ring.start) {
-        *index = ring.start;
+    for (; f->parent != NULL; f = f->parent) {
+        log_write(&f->log, line, make_line(line, where + at, text));
+        at = name_from_above(f, where, at);
     }
-    while (n < max && *index != ring.put) {
-        buf[n++] = ring.text[(*index)++ % RING_SIZE];
+    if (guest_level >= LOG_WARNING && within_limit()) {
+        message(where + at, text);
     }
-    spin_unlock(&ring.lock);
-    return n;
-}
-
-void console_clear_ring(void)
-{
-    spin_lock(&ring.lock);
-    ring.start = ring.put;
-    spin_unlock(&ring.lock);
 }
 
 // The domain that holds the console, or null.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The hypervisor's messages: to the serial console, and to a ring that xl dmesg reads. Also the
+// The hypervisor's messages: to the serial console, and to rings that xl dmesg reads. Also the
 // input side: Ctrl-a three times switches input between the domain that holds the console and Fief.
 #ifndef CORE_CONSOLE_H
 #define CORE_CONSOLE_H
 
-#include "lib/types.h"
+#include "core/log.h"
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG, LOG_LEVELS };
 
@@ -13,7 +13,9 @@ struct domain;
 void console_init(void);
 // printk: one message, ending in a newline of its own.
 void printk(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-// The same about what a guest did: has its own threshold and a rate limit per pcpu.
+// The same about what a guest did, told to the manager of its fief and to those above, each of whom
+// knows it by another name: "d3/d1" is domain 1 of the fief that domain 3 manages. The machine's
+// log has its own threshold and a rate limit per pcpu.
 void guest_printk(const struct domain *d, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 // An answer to a person: shown whatever the levels are.
@@ -28,10 +30,10 @@ void console_write(const char *s, size_t n);
 void console_input(char c);
 // Takes input characters; returns how many.
 size_t console_read_input(char *buf, size_t max);
-// Copies what the ring holds from *index on (a running count of characters) to buf; *index moves
-// on.
-size_t console_read_ring(char *buf, size_t max, uint32_t *index);
-void console_clear_ring(void);
+// The messages that the manager may read: the machine's, or those about the domains of its fief
+// and of the fiefs below. Null: it manages nothing any more. Good until the pcpu leaves the
+// hypervisor.
+struct log *console_log(const struct domain *manager);
 
 // A key of the debug handler (h: which there are): what it shows goes the way of messages.
 void debug_key(char key);

@@ -16,7 +16,7 @@ void fief_root_init(void *memory)
 {
     struct fief *f = memory;
 
-    memset(f, 0, FIEF_FRAMES * PAGE_SIZE);
+    memset(f, 0, FIEF_ROOT_FRAMES * PAGE_SIZE);
     account_init(&f->account, &f->pool, "root");
     pool_init(&f->pool, &f->account);
     allowance_init(&f->allowance);

@@ -10,6 +10,7 @@
 #include "account/budget.h"
 #include "core/allowance.h"
 #include "core/domain.h"
+#include "core/log.h"
 #include "core/receipt.h"
 #include "core/share.h"
 #include "lib/bitmap.h"
@@ -18,7 +19,8 @@
 #define FIEF_HASH 256u
 #define FIEF_DEPTH_MAX 7u // of the lowest fief; the root's is 0
 #define FIEF_CHILDREN_MAX 64u
-#define FIEF_FRAMES (3u + RECEIPT_FRAMES) // struct fief, the numbers, the receipts, the share
+#define FIEF_ROOT_FRAMES (3u + RECEIPT_FRAMES) // struct fief, the numbers, the receipts, the share
+#define FIEF_FRAMES (FIEF_ROOT_FRAMES + 1u)    // and the log
 
 // In the namespace of a fief: the manager of the fief above, as peer for grants and event channels.
 #define DOMID_UPLINK 0x7fefu
@@ -65,6 +67,7 @@ struct fief {
     uint32_t wall_nanoseconds;
     uint32_t wall_version;
     struct receipts receipts;         // of its domains that went
+    struct log log;                   // about its domains; the root's is the machine's (console.c)
     struct share *share;              // of CPU time, on a frame of its own; null: it has ended
     _Atomic(struct domain *) hash[FIEF_HASH];
 };
@@ -75,7 +78,7 @@ _Static_assert(offsetof(struct fief, pool) == offsetof(struct budget, pool), "be
 
 extern struct fief *fief_root;
 
-// The root fief and its memory: page-aligned, FIEF_FRAMES pages.
+// The root fief and its memory: page-aligned, FIEF_ROOT_FRAMES pages.
 void fief_root_init(void *memory);
 
 // The fief in which d lives: that which it manages, else that which it belongs to.

@@ -41,24 +41,33 @@ static struct fief *open(struct fief *parent, const struct fief_config *c)
     return f;
 }
 
-static int take_pages(struct fief *f)
+static int take_page(struct fief *f, void **page)
 {
     mfn_t m;
     int err = account_charge(&f->account, FC_FIEF, 0, &m);
 
     if (err == 0) {
-        f->used = frame_ptr(m);
-        bitmap_set(f->used, 0); // the seat's
+        *page = frame_ptr(m);
     }
+    return err;
+}
+
+static int take_pages(struct fief *f)
+{
+    void *used, *receipts, *share, *log;
+    int err = take_page(f, &used);
+
     for (unsigned i = 0; err == 0 && i < RECEIPT_FRAMES; i++) {
-        err = account_charge(&f->account, FC_FIEF, 0, &m);
-        f->receipts.page[i] = err == 0 ? frame_ptr(m) : NULL;
+        err = take_page(f, &receipts);
+        f->receipts.page[i] = err == 0 ? receipts : NULL;
     }
+    err = err != 0 ? err : take_page(f, &log);
+    err = err != 0 ? err : take_page(f, &share);
     if (err == 0) {
-        err = account_charge(&f->account, FC_FIEF, 0, &m);
-    }
-    if (err == 0) {
-        f->share = frame_ptr(m);
+        f->used = used;
+        bitmap_set(f->used, 0); // the seat's
+        log_init(&f->log, log, PAGE_SIZE);
+        f->share = share;
         share_init(f->share, f, f->parent->share);
     }
     return err;

@@ -97,6 +97,7 @@ def dom0_of_its_own(bed):
     tenant = Tenant(machine)
     tenant.create()
     before = tenant.outside()
+    machine.ok('xl dmesg -c >/dev/null')
     tenant.attach()
     row = tenant.rows()
     check(list(row) == ['Domain-0'] and row['Domain-0'][:3] == ['0', '320', '2'],
@@ -108,19 +109,31 @@ def dom0_of_its_own(bed):
     check(BUDGET - 4 <= free <= BUDGET, f'{free} MiB are free in a fief of {BUDGET}')
     guest_life(tenant)
     machine.leave()
+    text = machine.ok('xl dmesg')
+    check(re.search(r'^\(d\d+/d1\) .*Booting Linux', text, re.M), f'dom0 reads {text[:300]}')
     check(list(rows(machine)) == ['Domain-0', 'tenant'], f'dom0 sees {list(rows(machine))}')
     after = tenant.outside()
     check(after == before, f'{before} frames are outside the tenant, after its guests {after}')
     tenant.destroy()
 
 
+def its_log(tenant, prefix):
+    """The kernel of a guest has written by console_io: into the tenant's log, and no other lines."""
+    lines = tenant.ok('xl dmesg -c').splitlines()
+    check(any('NUMA: Faking a node' in line for line in lines), f'the tenant reads {lines[:5]}')
+    odd = [line for line in lines if not line.startswith(prefix)]
+    check(len(odd) <= 1, f'not about its guest: {odd[:5]}')  # the oldest may be cut
+    check(tenant.ok('xl dmesg').strip() == '', 'xl dmesg -c did not clear the log')
+
+
 def guest_life(tenant):
     """Create, console, reboot, destroy, in a tenant."""
-    tenant.ok('xl create -q /domu/guest.cfg', 240)
+    tenant.ok("""xl create -q /domu/guest.cfg 'extra="console=hvc0 earlycon=xenboot"'""", 240)
     check(tenant.rows()['guest'][:3] == ['1', '192', '1'], f'the tenant sees {tenant.rows()}')
     tenant.open_console('guest')
     tenant.guest_says('guest', 'GUEST-UP')
     tenant.type('guest', 'echo answer-$((40+2))')
+    its_log(tenant, '(d1) ')
     tenant.ok('xl reboot guest', 120)
     tenant.ok('n=0; until [ "$(xl domid guest)" = 2 ]; do sleep 1; n=$((n+1)); '
               '[ $n -lt 60 ] || break; done; [ $n -lt 60 ]', 180)

@@ -6,6 +6,7 @@
 #include "core/console.h"
 #include "core/fief_life.h"
 #include "core/wallclock.h"
+#include "lib/printf.h"
 #include "tests/bed/tools.h"
 
 #define ARGUMENT ((TOOLS_GUEST_RAM + 1) << PAGE_SHIFT)
@@ -78,24 +79,52 @@ static void is_an_initial_domain(void **state)
     end();
 }
 
-static void the_log_is_the_machines(void **state)
+// What xl dmesg shows to the tenant, from the oldest on.
+static const char *its_log(bool clear)
 {
     struct xen_sysctl *op = argument();
     char *text = bed_memory(tenant, BUFFER);
-    char line[64];
-    uint32_t index = 0;
 
-    (void)state;
-    printk(LOG_INFO, "what dom0 alone may read\n");
     memset(op, 0, sizeof(*op));
-    memset(text, 'x', 16);
-    op->u.readconsole.clear = 1;
-    op->u.readconsole.count = PAGE_SIZE;
+    memset(text, 'x', PAGE_SIZE);
+    op->u.readconsole.clear = clear ? 1 : 0;
+    op->u.readconsole.count = PAGE_SIZE - 1;
     op->u.readconsole.buffer.q = BUFFER;
     assert_int_equal(sysctl(XEN_SYSCTL_readconsole), 0);
-    assert_int_equal(op->u.readconsole.count, 0);
-    assert_memory_equal(text, "xxxx", 4);
-    assert_true(console_read_ring(line, sizeof(line), &index) > 0); // nor has it cleared anything
+    assert_int_equal(text[op->u.readconsole.count], 'x');
+    text[op->u.readconsole.count] = 0;
+    return text;
+}
+
+static void its_log_is_of_its_fief(void **state)
+{
+    struct log *machine = console_log(dom0);
+    struct domain *d = member_of(fief);
+    char name[64];
+    char *text;
+    uint32_t index = 0;
+    size_t n;
+
+    (void)state;
+    log_clear(machine);
+    printk(LOG_INFO, "what dom0 alone may read\n");
+    guest_printk(tenant, "a fault of the tenant's own\n");
+    assert_string_equal(its_log(false), "");
+    guest_printk(d, "a fault of its guest\n");
+    (void)format(name, sizeof(name), "(d%u) a fault of its guest\n", d->domid);
+    assert_string_equal(its_log(true), name);
+    assert_string_equal(its_log(false), "");
+    // Its clearing has cleared nothing of the machine's, where the guest has its whole name.
+    text = bed_memory(tenant, BUFFER);
+    n = log_read(machine, text, PAGE_SIZE - 1, &index);
+    text[n] = 0;
+    assert_non_null(strstr(text, "what dom0 alone"));
+    (void)format(name, sizeof(name), "(d%u/d%u) a fault", tenant->domid, d->domid);
+    assert_non_null(strstr(text, name));
+    for (unsigned i = 0; i < 1000; i++) {
+        guest_printk(d, "line %u\n", i);
+    }
+    assert_non_null(strstr(its_log(true), "line 998\n"));
     assert_int_equal(bed_call_as(tenant->vcpu[0], XEN_VERSION, XENVER_commandline, BUFFER, 0), 0);
     assert_string_equal(text, "<denied>");
     end();
@@ -161,7 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(is_an_initial_domain, setup),
-        cmocka_unit_test_setup(the_log_is_the_machines, setup),
+        cmocka_unit_test_setup(its_log_is_of_its_fief, setup),
         cmocka_unit_test_setup(the_machine_is_not_its_own, setup),
         cmocka_unit_test_setup(its_clock_is_its_fiefs, setup),
         cmocka_unit_test_setup(shutdown_is_its_own, setup),

@@ -290,30 +290,31 @@ static void input_has_two_readers(void **state)
 static void ring_is_read_once_around(void **state)
 {
     static char text[65536];
+    struct log *log = console_log(dom0);
     uint32_t index = 0;
     size_t n;
 
     (void)state;
-    console_clear_ring();
+    log_clear(log);
     printk(LOG_INFO, "one\n");
     console_print("two");
-    n = console_read_ring(text, sizeof(text), &index);
+    n = log_read(log, text, sizeof(text), &index);
     assert_int_equal(n, strlen("(Fief) one\n(Fief) two\n"));
     assert_memory_equal(text, "(Fief) one\n(Fief) two\n", n);
-    assert_int_equal(console_read_ring(text, sizeof(text), &index), 0);
+    assert_int_equal(log_read(log, text, sizeof(text), &index), 0);
     for (unsigned i = 0; i < 4000; i++) {
         printk(LOG_INFO, "line %u\n", i);
     }
     index = 0;
-    n = console_read_ring(text, sizeof(text) - 1, &index);
+    n = log_read(log, text, sizeof(text) - 1, &index);
     assert_int_equal(n, 32768);
     text[n] = 0;
     assert_non_null(strstr(text, "(Fief) line 3999\n"));
     assert_null(strstr(text, "(Fief) line 1000\n"));
-    console_clear_ring();
-    assert_int_equal(console_read_ring(text, sizeof(text), &index), 0);
+    log_clear(log);
+    assert_int_equal(log_read(log, text, sizeof(text), &index), 0);
     index = 0x80000000u;
-    assert_int_equal(console_read_ring(text, sizeof(text), &index), 0);
+    assert_int_equal(log_read(log, text, sizeof(text), &index), 0);
 }
 
 static unsigned count(const char *what)
