@@ -3,8 +3,8 @@
 // The matrix of rights: every sub-operation of the hypercall table, called from the seat of a
 // manager upon itself, its subject, a subject's subject, who is beside it, above it, in a fief
 // beside it, dying, or nobody; with the right and without; with budget and without. What may be is
-// read from the row. A refused call changes no byte of the machine; whatever the answer, nothing
-// outside the manager's fief changes, and the answer does not tell whether a stranger exists.
+// read from the row. A refused call changes no byte of the machine and takes no lock but its own, so whoever
+// hammers costs others nothing but the time that they share anyway; whatever the answer, nothing outside the manager's fief changes, and the answer does not tell whether a stranger exists.
 #include "tests/unit/core_bed.h"
 
 #include "abi/fief_op.h"
@@ -29,7 +29,7 @@ static struct domain *manager, *sibling;
 static struct fief *own, *beside;
 static uint16_t number_of[WHOM_COUNT];
 static uint8_t *ram, *image; // of the whole machine, and as it was
-static unsigned calls, refusals;
+static unsigned calls, refusals, locks;
 
 static struct domain *make(struct fief *f, uint32_t number)
 {
@@ -238,6 +238,16 @@ static long one_call(unsigned number, uint32_t sub, enum whom whom, unsigned see
     return bed_call_as(manager->vcpu[0], number, sub, at, f->form == FORM_ARRAY ? 1 : 0);
 }
 
+// Reading its own memory for the arguments takes a lock that is the caller's own.
+static void count_lock(const void *lock)
+{
+    const uint8_t *at = lock;
+    bool own_one = at >= ram && at < ram + ((size_t)FRAMES << PAGE_SHIFT) &&
+                   account_of_frame(frame_of_ptr(lock)) == &manager->account;
+
+    locks += own_one ? 0 : 1;
+}
+
 static void one_case(unsigned number, uint32_t sub, enum whom whom, uint32_t rights, unsigned seed)
 {
     const struct hcall_row *row = &hcall_families[number]->row[sub];
@@ -247,8 +257,14 @@ static void one_case(unsigned number, uint32_t sub, enum whom whom, uint32_t rig
 
     snprintf(what, sizeof(what), "%s.%s upon %s, rights %x, filling %u",
              hcall_families[number]->name, row->name, whom_names[whom], rights, seed);
+    locks = 0;
+    sim_on_release = count_lock;
     result = one_call(number, sub, whom, seed);
+    sim_on_release = NULL;
     if (!allowed) {
+        if (locks != 0) {
+            fail_msg("%s: refused, and yet a lock was taken", what);
+        }
         if (result != -E_PERM && result != -E_SRCH && result != -E_INVAL) {
             fail_msg("%s: not refused but %ld", what, result);
         }
