@@ -14,6 +14,7 @@
 #define ORDER_2M 9u
 #define SPARE 1024u // frames that are left for dom0's own needs
 #define PAGES_AT_ONCE 512u
+#define CALLS_MAX 5000u
 
 static void sleep_ms(unsigned ms)
 {
@@ -46,28 +47,58 @@ static int run_guest(int argc, char **argv)
     return 0;
 }
 
-static uint64_t now_us(void)
+static uint64_t now_ns(void)
 {
     struct timespec t;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 // What a guest counts in a millisecond.
 static int progress(int argc, char **argv)
 {
     volatile uint64_t *box = mailbox_map((uint32_t)number(argv[0]));
-    uint64_t began = now_us();
+    uint64_t began = now_ns();
     uint64_t first = box[BOX_PROGRESS];
     uint64_t last, took;
 
     (void)argc;
     sleep_ms((unsigned)number(argv[1]));
     last = box[BOX_PROGRESS];
-    took = now_us() - began;
+    took = now_ns() - began;
     mailbox_unmap(box);
-    printf("rate=%llu\n", (unsigned long long)((last - first) * 1000 / took));
+    printf("rate=%llu\n", (unsigned long long)((last - first) * 1000000 / took));
+    return 0;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+// What calls of dom0 take, in ns: one domain is given a limit and looked at, again and again.
+static int calls(int argc, char **argv)
+{
+    uint32_t domid = subject_with_memory(1, PORTS, 2);
+    uint64_t took[CALLS_MAX] = {0};
+    xc_dominfo_t info;
+    size_t count = number(argv[0]) < CALLS_MAX ? number(argv[0]) : CALLS_MAX;
+
+    (void)argc;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t began = now_ns();
+
+        must(xc_domain_setmaxmem(xc(), domid, 2048) == 0, "max_mem");
+        must(xc_domain_getinfo(xc(), domid, 1, &info) == 1, "getdomaininfo");
+        took[i] = now_ns() - began;
+    }
+    subject_destroy(domid);
+    qsort(took, count, sizeof(took[0]), by_size);
+    printf("calls=%zu least=%llu median=%llu most=%llu\n", count, (unsigned long long)took[0],
+           (unsigned long long)took[count / 2], (unsigned long long)took[count - 1]);
     return 0;
 }
 
@@ -130,6 +161,7 @@ static int reuse(int argc, char **argv)
 const struct command run_commands[] = {
     {"run", "IMAGE", 1, run_guest},
     {"progress", "DOMID MS", 2, progress},
+    {"calls", "COUNT", 1, calls},
     {"reuse", "DOMID REQUESTS IMAGE", 3, reuse},
     {0},
 };

@@ -3,8 +3,10 @@
 // The matrix of rights: every sub-operation of the hypercall table, called from the seat of a
 // manager upon itself, its subject, a subject's subject, who is beside it, above it, in a fief
 // beside it, dying, or nobody; with the right and without; with budget and without. What may be is
-// read from the row. A refused call changes no byte of the machine and takes no lock but its own, so whoever
-// hammers costs others nothing but the time that they share anyway; whatever the answer, nothing outside the manager's fief changes, and the answer does not tell whether a stranger exists.
+// read from the row. A refused call changes no byte of the machine and takes no lock but the
+// caller's own, so whoever hammers costs others nothing but the time that they share anyway.
+// Whatever the answer, nothing outside the manager's fief changes, and the answer does not tell
+// whether a stranger exists.
 #include "tests/unit/core_bed.h"
 
 #include "abi/fief_op.h"

@@ -155,6 +155,52 @@ def a_flood_costs_its_own_slice(bed):
     check(0 < lines <= 40, f'{lines} lines of the flood are in the log')
 
 
+HAMMERS = 6
+CALLS = 2000
+TURN = 10_100_000                       # instructions: the 10 ms of a vcpu, and changing over to it
+
+
+@test(machine=COUNTED, xen=OWN)
+def hammering_delays_nobody(bed):
+    """Domains that may nothing make every call there is; a call of dom0 takes what it takes alone,
+    and at most a turn of each of them more, when dom0's own turn was over (XSA-492, 499). The bound
+    is in instructions; beside guests that spin it is the same."""
+    machine = bed.machine
+    alone = words(machine.ok(f'attack calls {CALLS}', timeout=120))
+    hammers = [words(machine.ok('attack run /test/fuzz.bin'))['domid'] for _ in range(HAMMERS)]
+    for seed, domid in enumerate(hammers, 1):
+        machine.ok(f'attack order {domid} {seed}')
+    beside = words(machine.ok(f'attack calls {CALLS}', timeout=300))
+    seen = [words(machine.ok(f'attack watch {domid}')) for domid in hammers]
+    for domid in hammers:
+        machine.ok(f'attack kill {domid}')
+    machine.note(f'calls alone: {alone}; beside {HAMMERS} that hammer: {beside}; they: {seen}')
+    bed.figures['beside hammers'] = (alone, beside)
+    check(all(one['kept'] > 1000 for one in seen), f'they hammered too little: {seen}')
+    check(beside['median'] <= 1.05 * alone['median'], f'alone {alone}, beside {beside}')
+    check(beside['most'] <= alone['most'] + HAMMERS * TURN, f'alone {alone}, beside {beside}')
+
+
+@test(machine=CROWDED, xen=OWN)
+def fuzzed_from_a_managers_seat(bed):
+    """All calls with any arguments, by a guest that manages a fief: it harms itself at most."""
+    machine = bed.machine
+    done = []
+    for seed in range(1, size(4, 200)):
+        guest = words(machine.ok('attack tenant /test/fuzz.bin 24', timeout=120))
+        machine.ok(f"attack order {guest['domid']} {seed}")
+        machine.ok(f"n=0; until attack watch {guest['domid']} | grep -q 'progress=[0-9]\\{{{5},\\}}' "
+                   '|| [ $n -gt 120 ]; do sleep 0.2; n=$((n+1)); done', timeout=120)
+        seen = words(machine.ok(f"attack watch {guest['domid']}"))
+        done.append((seed, seen['made'], seen['kept']))
+        check(seen['made'] > 100 and seen['kept'] > 100, f'seed {seed}: it got no further than {seen}')
+        machine.ok('fief audit')
+        machine.ok(f"attack revoke {guest['identity']}", timeout=120)
+        machine.ok(f"attack kill {guest['domid']}", timeout=120)
+    machine.note(f'seed, calls done, calls refused: {done}')
+    wait_frames(machine, bed.frames)
+
+
 PATTERN_MARK = bytes.fromhex('eff1175a')        # in each word that tests/guest/pattern.c writes
 DISK = 32 << 20
 # A few requests a second, so that they stay in the queue while the memory goes round.
