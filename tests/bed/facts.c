@@ -23,6 +23,28 @@ static void say(struct facts *f, const char *what, unsigned who, unsigned which,
     }
 }
 
+struct fief *facts_fief(const struct world *w, unsigned who)
+{
+    return who == MODEL_NESTED ? w->fief : fief_root;
+}
+
+struct domain *facts_find(const struct world *w, uint64_t identity)
+{
+    struct fief *fiefs[MODEL_FIEFS] = {fief_root, w->fief};
+
+    for (unsigned f = 0; f < MODEL_FIEFS && fiefs[f] != NULL; f++) {
+        struct domain *d = fief_next(fiefs[f], 0);
+
+        while (d != NULL && d->identity != identity) {
+            d = fief_after(fiefs[f], d);
+        }
+        if (d != NULL) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
 unsigned facts_domain(const struct world *w, const struct domain *d)
 {
     for (unsigned who = 0; d != NULL && who < MODEL_DOMAINS; who++) {
@@ -279,7 +301,8 @@ static struct model_port hv_port(const struct world *w, struct domain *d, uint32
         p = (struct model_port){PORT_UNBOUND, MODEL_NOBODY, 0, UINT64_MAX};
         for (unsigned i = 0; i < MODEL_DOMAINS; i++) {
             // A domain, or the seat that it sits in.
-            if (w->model.domain[i].life != LIFE_NONE && fief_is(w->domain[i], e->remote_identity)) {
+            if (w->domain[i] != NULL && w->model.domain[i].life != LIFE_NONE &&
+                fief_is(w->domain[i], e->remote_identity)) {
                 p.remote = (uint8_t)i;
                 p.identity = w->model.domain[i].identity;
             }
@@ -327,16 +350,19 @@ void facts_of_model(const struct world *w, struct facts *f)
         }
         say_ports(w, who, f, false);
     }
-    say(f, "available", 0, 0, model_available(m));
+    for (unsigned i = 0; i < MODEL_FIEFS; i++) {
+        say(f, "available in the fief", 0, i, model_available(m, i));
+    }
 }
 
 // The pointer may be to one that is gone.
-static uint8_t life_of(const struct domain *d)
+static uint8_t life_of(const struct world *w, unsigned who)
 {
-    for (const struct domain *i = fief_next(fief_root, 0); i != NULL;
-         i = fief_next(fief_root, i->domid + 1u)) {
-        if (i == d) {
-            return domain_alive(d) ? LIFE_LIVES : LIFE_ENDS;
+    struct fief *f = facts_fief(w, who);
+
+    for (const struct domain *i = fief_next(f, 0); i != NULL; i = fief_after(f, i)) {
+        if (i == w->domain[who]) {
+            return domain_alive(i) ? LIFE_LIVES : LIFE_ENDS;
         }
     }
     return LIFE_NONE;
@@ -348,12 +374,12 @@ void facts_of_hv(const struct world *w, struct facts *f)
     for (unsigned who = 0; who < MODEL_DOMAINS; who++) {
         struct domain *d = w->domain[who];
 
-        say(f, "life", who, 0, life_of(d));
-        d = life_of(d) == LIFE_NONE ? NULL : d;
+        say(f, "life", who, 0, life_of(w, who));
+        d = life_of(w, who) == LIFE_NONE ? NULL : d;
         for (unsigned c = 0; c < FC_COUNT && d != NULL; c++) {
             say(f, "held, by class", who, c, d->account.held[c]);
         }
-        if (life_of(d) != LIFE_LIVES) {
+        if (life_of(w, who) != LIFE_LIVES) {
             continue;
         }
         say(f, "promised, claimed", who, 0, d->account.promised << 32 | d->account.claimed);
@@ -367,7 +393,8 @@ void facts_of_hv(const struct world *w, struct facts *f)
         }
         say_ports(w, who, f, true);
     }
-    say(f, "available", 0, 0, pool_available(&fief_root->pool));
+    say(f, "available in the fief", 0, 0, pool_available(&fief_root->pool));
+    say(f, "available in the fief", 0, 1, pool_available(&w->fief->pool));
 }
 
 static bool same(const struct fact *a, const struct fact *b)
@@ -426,16 +453,30 @@ void facts_print(const struct facts *model, const struct facts *hv)
     }
 }
 
-// What a dying domain mapped, as far as it has ended.
+// A lend of a dying domain has ended. Of another dying one's frame it may have been by way of an
+// adoption, with no trace left: then who adopted is not the model's to know.
+static void follow_lend(struct world *w, unsigned who, unsigned spot)
+{
+    unsigned owner = w->model.frame[w->model.domain[who].spot[spot].frame].owner;
+
+    if (owner != who && owner != MODEL_NOBODY && w->model.domain[owner].life == LIFE_ENDS) {
+        w->model.domain[owner].adopted_unseen = w->model.domain[who].adopted_unseen = true;
+    }
+    model_unlent(&w->model, who, spot);
+}
+
+// What a dying domain mapped, as far as it has ended: all, when it is gone.
 static void follow_mapped(struct world *w, unsigned who)
 {
     for (unsigned i = 0; i < MODEL_SPOTS; i++) {
-        struct model_spot *s = &w->model.domain[who].spot[i];
-        const struct mapping *r = record_at(w, who, spot_gfn(&w->model, who, i));
+        uint8_t type = w->model.domain[who].spot[i].type;
 
-        if (s->type == SPOT_LEND && r == NULL) {
-            model_unlent(&w->model, who, i);
-        } else if ((s->type == SPOT_VIEW || s->type == SPOT_SINK) && r == NULL) {
+        if (w->domain[who] != NULL && record_at(w, who, spot_gfn(&w->model, who, i)) != NULL) {
+            continue;
+        }
+        if (type == SPOT_LEND) {
+            follow_lend(w, who, i);
+        } else if (type == SPOT_VIEW || type == SPOT_SINK) {
             model_unviewed(&w->model, who, i);
         }
     }
@@ -464,9 +505,9 @@ static void follow_owned(struct world *w, enum spot_type type)
 static void follow_ports(struct world *w, unsigned who)
 {
     for (unsigned i = 1; i < MODEL_PORTS; i++) {
-        struct model_port p = hv_port(w, w->domain[who], i);
+        bool closed = w->domain[who] == NULL || hv_port(w, w->domain[who], i).kind == PORT_FREE;
 
-        if (p.kind == PORT_FREE && w->model.domain[who].port[i].kind != PORT_FREE) {
+        if (closed && w->model.domain[who].port[i].kind != PORT_FREE) {
             model_closed(&w->model, who, i);
         }
     }
@@ -485,45 +526,27 @@ static void follow_held(struct world *w, unsigned who)
     d->claimed = MIN(d->claimed, w->domain[who]->account.claimed);
 }
 
-static void follow_one(struct world *w, unsigned who)
+// Several may have come further in one operation, or to their ends: what they mapped and their
+// ports have ended on the way, and only then is it seen what others have of them.
+void facts_follow_drain(struct world *w)
 {
-    struct model_domain *d = &w->model.domain[who];
-    struct domain *hv = fief_find(fief_root, d->domid);
+    struct model *m = &w->model;
 
-    if (hv != NULL && hv->identity == d->identity) {
-        follow_mapped(w, who);
-        follow_ports(w, who);
-        follow_owned(w, SPOT_VIEW);
-        follow_owned(w, SPOT_LEND);
-        follow_held(w, who);
-        return;
-    }
-    // It is gone: all that it mapped and all its ports must have ended on the way.
-    w->domain[who] = NULL;
-    for (unsigned i = 0; i < MODEL_SPOTS; i++) {
-        const struct model_spot *s = &d->spot[i];
-
-        if (s->type == SPOT_LEND) {
-            model_unlent(&w->model, who, i);
-        } else if (s->type == SPOT_VIEW || s->type == SPOT_SINK) {
-            model_unviewed(&w->model, who, i);
-        }
-    }
-    for (unsigned i = 1; i < MODEL_PORTS; i++) {
-        if (d->port[i].kind != PORT_FREE) {
-            model_closed(&w->model, who, i);
+    for (unsigned who = 1; who < MODEL_DOMAINS; who++) {
+        if (m->domain[who].life == LIFE_ENDS) {
+            w->domain[who] = facts_find(w, m->domain[who].identity);
+            follow_mapped(w, who);
+            follow_ports(w, who);
         }
     }
     follow_owned(w, SPOT_VIEW);
     follow_owned(w, SPOT_LEND);
-    model_gone(&w->model, who);
-}
-
-void facts_follow_drain(struct world *w)
-{
     for (unsigned who = 1; who < MODEL_DOMAINS; who++) {
-        if (w->model.domain[who].life == LIFE_ENDS) {
-            follow_one(w, who);
+        if (m->domain[who].life == LIFE_ENDS && w->domain[who] != NULL) {
+            follow_held(w, who);
+        } else if (m->domain[who].life == LIFE_ENDS) {
+            model_gone(m, who);
+            receipt_agrees(w, who);
         }
     }
 }

@@ -7,7 +7,7 @@
 #include "core/fief.h"
 #include "tests/bed/model.h"
 
-#define FACTS_MAX 1200u
+#define FACTS_MAX 1800u
 
 struct fact {
     const char *what;
@@ -21,10 +21,12 @@ struct facts {
     struct fact fact[FACTS_MAX];
 };
 
-// The model's domains in the hypervisor; null: none.
+// The model's domains in the hypervisor; null: none. And its second fief.
 struct world {
     struct model model;
+    struct fief *fief;
     struct domain *domain[MODEL_DOMAINS];
+    uint64_t peak[MODEL_DOMAINS]; // of its account, as long as it lives
 };
 
 void facts_of_model(const struct world *w, struct facts *f);
@@ -35,11 +37,19 @@ const struct fact *facts_differ(const struct facts *a, const struct facts *b);
 void facts_print(const struct facts *model, const struct facts *hv);
 // What is mapped at a spot, in the model's terms.
 struct model_spot facts_spot(const struct world *w, unsigned who, unsigned spot);
+// The fief to which one belongs, and a domain by its identity; null: it is gone.
+struct fief *facts_fief(const struct world *w, unsigned who);
+struct domain *facts_find(const struct world *w, uint64_t identity);
 // The model's number of a domain; MODEL_NOBODY: none of them.
 unsigned facts_domain(const struct world *w, const struct domain *d);
 // The domain whose account holds the frame; MODEL_NOBODY: none of the model's.
 unsigned facts_owner(const struct world *w, uint32_t frame);
 // What the model is told of a drain: a dying domain's progress, and its end.
 void facts_follow_drain(struct world *w);
+
+// Checks the receipt of a domain that went against the model; model.wrong says what is wrong.
+void receipt_agrees(struct world *w, unsigned who);
+// The peaks as they are; checks that they are what the model must have seen.
+void receipt_follow_peaks(struct world *w);
 
 #endif

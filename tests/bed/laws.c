@@ -13,7 +13,8 @@
 
 static struct world *world;
 static const char *broken;
-static uint64_t looked, total;
+static uint64_t looked;
+static uint64_t total[MODEL_FIEFS]; // free, or held by those who draw from the fief's pool
 
 static void law(bool holds, const char *what)
 {
@@ -29,21 +30,29 @@ static bool there(const struct domain *d)
     return m.n != 0 && frame_class(m) == FC_DOMAIN && account_of_frame(m) == &d->account;
 }
 
-// Frames neither come nor go, and what is promised is there.
-static void pool_laws(void)
+static struct pool *pool_of(unsigned fief)
 {
-    const struct pool *p = &fief_root->pool;
+    return fief == 0 ? &fief_root->pool : &world->fief->pool;
+}
+
+// Frames neither come nor go, and what is promised is there.
+static void pool_laws(unsigned fief)
+{
+    const struct pool *p = pool_of(fief);
     uint64_t held = 0, promised = 0;
 
     for (unsigned who = 0; who < MODEL_DOMAINS; who++) {
         const struct domain *d = world->domain[who];
 
-        held += there(d) ? d->account.total : 0;
-        promised += there(d) ? d->account.promised : 0;
+        if (model_fief(who) == fief && there(d)) {
+            held += d->account.total;
+            promised += d->account.promised;
+        }
     }
     law(p->free >= p->promised, "more frames are promised than are free");
     law(p->promised == promised, "the pool's promises are not those of its accounts");
-    law(p->free + held == total, "free frames and those held do not add up to what there was");
+    law(p->free + held == total[fief],
+        "free frames and those held do not add up to what there was");
 }
 
 // What the domain maps of others: every record has its entry, its sink page and its promise.
@@ -120,8 +129,10 @@ static void evtchn_laws(struct domain *d)
 static void look(const void *lock)
 {
     looked++;
-    if (lock == &fief_root->pool.lock) {
-        pool_laws();
+    for (unsigned f = 0; f < MODEL_FIEFS; f++) {
+        if (lock == &pool_of(f)->lock) {
+            pool_laws(f);
+        }
     }
     for (unsigned who = 0; who < MODEL_DOMAINS; who++) {
         struct domain *d = world->domain[who];
@@ -143,9 +154,11 @@ void laws_watch(struct world *w)
     world = w;
     broken = NULL;
     looked = 0;
-    total = fief_root->pool.free;
+    for (unsigned f = 0; f < MODEL_FIEFS; f++) {
+        total[f] = pool_of(f)->free;
+    }
     for (unsigned who = 0; who < MODEL_DOMAINS; who++) {
-        total += w->domain[who] != NULL ? w->domain[who]->account.total : 0;
+        total[model_fief(who)] += w->domain[who] != NULL ? w->domain[who]->account.total : 0;
     }
     sim_on_release = look;
 }

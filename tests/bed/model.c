@@ -10,6 +10,8 @@
 #define PORT_FRAMES 1u  // of ports, as long as they are few
 #define GRANT_FRAMES 2u // the first grant frame and its use counts
 #define ROOT_TABLES 2u
+#define NUMBER_UPLINK 0x7fefu // the manager of the fief above
+#define NUMBER_NONE 0x7ff4u   // DOMID_INVALID of the public headers
 
 unsigned (*model_ask_adopter)(const struct model *m, uint32_t frame, unsigned *spot);
 
@@ -18,6 +20,34 @@ static void require(struct model *m, bool allowed, const char *what)
     if (!allowed && m->wrong == NULL) {
         m->wrong = what;
     }
+}
+
+unsigned model_ruler(unsigned who)
+{
+    return who == MODEL_NESTED ? MODEL_MANAGER : 0;
+}
+
+// A manager lives in its own fief, and its account draws from that, too.
+unsigned model_fief(unsigned who)
+{
+    return who == MODEL_MANAGER || who == MODEL_NESTED;
+}
+
+uint16_t model_number(const struct model *m, unsigned by, unsigned who)
+{
+    if (who == 0 && by == MODEL_MANAGER) {
+        return NUMBER_UPLINK;
+    }
+    if (model_fief(by) == 1) {
+        return model_fief(who) == 0 ? NUMBER_NONE : who == MODEL_MANAGER ? 0 : m->domain[who].domid;
+    }
+    return who == MODEL_NESTED ? NUMBER_NONE : m->domain[who].domid;
+}
+
+bool model_meet(unsigned a, unsigned b)
+{
+    return model_fief(a) == model_fief(b) || (a == 0 && b == MODEL_MANAGER) ||
+           (b == 0 && a == MODEL_MANAGER);
 }
 
 bool spot_in_block(unsigned spot)
@@ -173,11 +203,14 @@ uint64_t model_promised(const struct model *m, unsigned who)
     return n;
 }
 
-uint64_t model_available(const struct model *m)
+uint64_t model_available(const struct model *m, unsigned fief)
 {
-    uint64_t n = m->free - m->hogged;
+    uint64_t n = m->free[fief] - m->hogged[fief];
 
     for (unsigned who = 0; who < MODEL_DOMAINS; who++) {
+        if (model_fief(who) != fief) {
+            continue;
+        }
         for (unsigned c = 0; c < FC_COUNT; c++) {
             n -= model_held(m, who, (enum frame_class)c) - m->domain[who].base[c];
         }
@@ -245,7 +278,7 @@ enum expect model_may_displace(const struct model *m, unsigned who, unsigned spo
 enum expect model_may_view(const struct model *m, unsigned who, unsigned spot, unsigned owner,
                            unsigned owner_spot)
 {
-    if (who != 0 || owner == who || !alive(m, owner) ||
+    if (model_ruler(owner) != who || owner == who || !alive(m, who) || !alive(m, owner) ||
         m->domain[who].spot[spot].type != SPOT_EMPTY ||
         (owner_spot < MODEL_SPOTS && m->domain[owner].spot[owner_spot].type != SPOT_RAM)) {
         return MUST_FAIL;
@@ -272,7 +305,8 @@ void model_born(struct model *m, unsigned who, uint16_t domid, uint64_t identity
 
     require(m, d->life == LIFE_NONE, "a domain is born where one is");
     for (unsigned i = 0; i < MODEL_DOMAINS; i++) {
-        require(m, m->domain[i].life == LIFE_NONE || m->domain[i].domid != domid,
+        require(m, m->domain[i].life == LIFE_NONE || m->domain[i].domid != domid ||
+                       model_ruler(i) != model_ruler(who),
                 "a domain is given a number that is in use");
         require(m, m->domain[i].identity < identity, "an identity comes a second time");
     }
@@ -332,6 +366,33 @@ void model_block_populated(struct model *m, unsigned who, uint32_t frame)
     }
 }
 
+// The adopter's number in the fief that the owner belongs to; all who have none are one.
+static uint16_t name_for(const struct model *m, unsigned owner, unsigned adopter)
+{
+    return adopter == model_ruler(owner) ? 0
+           : model_ruler(adopter) == model_ruler(owner) ? m->domain[adopter].domid
+                                                        : NUMBER_NONE;
+}
+
+// For the owner's receipt, if its end has begun.
+static void note_adopter(struct model_domain *owner, uint16_t name)
+{
+    uint32_t i = 0;
+
+    if (owner->life != LIFE_ENDS) {
+        return;
+    }
+    owner->adopted++;
+    while (i < MIN(owner->adopters, MODEL_ADOPTERS) && owner->adopter[i].domid != name) {
+        i++;
+    }
+    owner->adopters += i == owner->adopters ? 1 : 0;
+    if (i < MODEL_ADOPTERS) {
+        owner->adopter[i].domid = name;
+        owner->adopter[i].frames++;
+    }
+}
+
 // The frame becomes the property of one who maps it and has paid for that.
 static void adopt(struct model *m, uint32_t frame)
 {
@@ -353,7 +414,8 @@ static void adopt(struct model *m, uint32_t frame)
         require(m, s->type == SPOT_LEND, "a view goes with an adopted frame");
         s->orphan = true;
     }
-    m->domain[owner].adopted_by[who] += m->domain[owner].life == LIFE_ENDS ? 1 : 0;
+    note_adopter(&m->domain[owner], name_for(m, owner, who));
+    m->domain[who].adopts_late += m->domain[who].life == LIFE_ENDS ? 1 : 0;
     set_owner(m, frame, who, FC_ADOPTED);
 }
 
@@ -507,6 +569,7 @@ void model_end_begins(struct model *m, unsigned who)
         d->at_end[c] = model_held(m, who, (enum frame_class)c);
     }
     memcpy(d->held, d->at_end, sizeof(d->held));
+    d->beside = m->beside;
     d->life = LIFE_ENDS;
 }
 

@@ -9,7 +9,10 @@
 
 #include "account/frame.h"
 
-#define MODEL_DOMAINS 4u // dom0, and guests 1 .. 3
+#define MODEL_DOMAINS 6u // dom0 and guests 1 .. 3 of the root fief, and these:
+#define MODEL_MANAGER 4u // of the second fief: a guest of dom0's
+#define MODEL_NESTED 5u  // and its own guest
+#define MODEL_FIEFS 2u
 #define MODEL_SPOTS 22u
 #define SPOT_SCRATCH 0u  // a guest's own page for its arguments: always there
 #define SPOT_BLOCK 8u    // the first of six pages of the 2 MiB block
@@ -18,6 +21,7 @@
 #define MODEL_PORTS 20u  // 1 .. 19
 #define MODEL_FRAMES (24u << 8)
 #define MODEL_NOBODY 0xffu
+#define MODEL_ADOPTERS 4u // whom a receipt names
 
 enum spot_type { SPOT_EMPTY, SPOT_RAM, SPOT_OWN, SPOT_LEND, SPOT_VIEW, SPOT_SINK };
 
@@ -65,7 +69,12 @@ struct model_domain {
     struct model_port port[MODEL_PORTS];
     uint64_t held[FC_COUNT];     // ram, adopted: now; all, once it ends: not yet given back
     uint64_t at_end[FC_COUNT];   // when its end began
-    uint32_t adopted_by[MODEL_DOMAINS];
+    bool beside;       // then others were in the middle of their operations, perhaps upon it
+    uint32_t adopts_late; // frames that it adopted itself after that
+    bool adopted_unseen; // more may have been, that nobody saw
+    uint32_t adopted;  // of its frames, since its end began; and by whom, as its fief names them
+    uint32_t adopters; // more than MODEL_ADOPTERS: only so many are named
+    struct { uint16_t domid; uint32_t frames; } adopter[MODEL_ADOPTERS];
     uint64_t base[FC_COUNT];     // dom0: what it held at the start
     uint64_t base_promised;
 };
@@ -80,12 +89,21 @@ struct model {
     struct model_domain domain[MODEL_DOMAINS];
     struct model_frame frame[MODEL_FRAMES];
     uint32_t first;    // number of the first frame of RAM
-    uint64_t free;     // at the start, with dom0 alone
-    uint64_t hogged;   // taken by the test itself
+    uint64_t free[MODEL_FIEFS];   // when nobody but dom0 holds anything; of dom0, the base
+    uint64_t hogged[MODEL_FIEFS]; // taken by the test itself
     uint64_t last_tag;
     bool scarce;       // a charge may fail just now
+    bool beside;       // operations run side by side just now
     const char *wrong; // what was not allowed, null: nothing
 };
+
+// Whose guest a domain is, which of the fiefs' budgets it draws from, and the number by which it
+// knows another: in the fief that it manages or belongs to, and of the manager above.
+unsigned model_ruler(unsigned who);
+unsigned model_fief(unsigned who);
+uint16_t model_number(const struct model *m, unsigned by, unsigned who);
+// Whether each has a number for the other.
+bool model_meet(unsigned a, unsigned b);
 
 // The guest-physical frame number of a spot.
 uint64_t spot_gfn(const struct model *m, unsigned who, unsigned spot);
@@ -135,6 +153,6 @@ uint64_t model_held(const struct model *m, unsigned who, enum frame_class c);
 uint64_t model_promised(const struct model *m, unsigned who);
 unsigned model_records(const struct model *m, unsigned who);
 unsigned model_maps(const struct model *m, uint32_t frame);
-uint64_t model_available(const struct model *m);
+uint64_t model_available(const struct model *m, unsigned fief);
 
 #endif

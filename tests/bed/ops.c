@@ -31,7 +31,7 @@ static struct model_domain *domain_of(struct world *w, unsigned who)
 
 static uint16_t domid_of(const struct world *w, const struct call *c, unsigned who)
 {
-    return c->caller == who ? DOMID_SELF : w->model.domain[who].domid;
+    return c->caller == who ? DOMID_SELF : model_number(&w->model, c->caller, who);
 }
 
 static uint64_t *list_of(uint8_t *arg)
@@ -205,9 +205,9 @@ static void encode_view(struct world *w, const struct op *o, struct call *c, uin
     b->domid = DOMID_SELF;
     b->space = XENMAPSPACE_gmfn_foreign;
     b->size = 1;
-    b->u.foreign_domid = domain_of(w, o->other)->domid;
+    b->u.foreign_domid = model_number(&w->model, o->who, o->other);
     list[0] = spot_gfn(&w->model, o->other, o->what % MODEL_SPOTS);
-    list[1] = spot_gfn(&w->model, 0, o->spot);
+    list[1] = spot_gfn(&w->model, o->who, o->spot);
     list[2] = 1;
     b->idxs.q = c->at + LIST_AT;
     b->gpfns.q = c->at + LIST_AT + 8;
@@ -218,12 +218,12 @@ static void encode_view(struct world *w, const struct op *o, struct call *c, uin
 static void apply_view(struct world *w, const struct op *o, const struct outcome *out)
 {
     unsigned spot = o->what % MODEL_SPOTS;
-    enum expect e = model_may_view(&w->model, 0, o->spot, o->other, spot);
+    enum expect e = model_may_view(&w->model, o->who, o->spot, o->other, spot);
     int32_t error;
 
     memcpy(&error, &out->argument[sizeof(struct xen_add_to_physmap_batch)], sizeof(error));
     if (worked(w, e, out->result == 0 && error == 0)) {
-        model_viewed(&w->model, 0, o->spot, domain_of(w, o->other)->spot[spot].frame);
+        model_viewed(&w->model, o->who, o->spot, domain_of(w, o->other)->spot[spot].frame);
     }
 }
 
@@ -232,17 +232,17 @@ static void encode_view_grants(struct world *w, const struct op *o, struct call 
     struct xen_mem_acquire_resource *r = (void *)arg;
 
     memset(r, 0, sizeof(*r));
-    r->domid = domain_of(w, o->other)->domid;
+    r->domid = model_number(&w->model, o->who, o->other);
     r->type = XENMEM_resource_grant_table;
     r->nr_frames = 1;
     r->frame_list.q = c->at + LIST_AT;
-    list_of(arg)[0] = spot_gfn(&w->model, 0, o->spot);
+    list_of(arg)[0] = spot_gfn(&w->model, o->who, o->spot);
     command(c, MEMORY_OP, XENMEM_acquire_resource, sizeof(*r));
 }
 
 static void apply_view_grants(struct world *w, const struct op *o, const struct outcome *out)
 {
-    enum expect e = model_may_view(&w->model, 0, o->spot, o->other, MODEL_SPOTS);
+    enum expect e = model_may_view(&w->model, o->who, o->spot, o->other, MODEL_SPOTS);
     uint32_t frame;
 
     if (worked(w, e, out->result == 0)) {
@@ -254,7 +254,7 @@ static void apply_view_grants(struct world *w, const struct op *o, const struct 
             w->model.frame[frame].class = FC_GNTTAB;
             domain_of(w, o->other)->held[FC_GNTTAB]++;
         }
-        model_viewed(&w->model, 0, o->spot, frame);
+        model_viewed(&w->model, o->who, o->spot, frame);
     }
 }
 
@@ -271,7 +271,7 @@ static void encode_lend(struct world *w, const struct op *o, struct call *c, uin
     m->host_addr = spot_gfn(&w->model, o->who, o->spot) << PAGE_SHIFT;
     m->flags = GNTMAP_host_map | (o->flag ? GNTMAP_readonly : 0);
     m->ref = o->what % MODEL_REFS;
-    m->dom = domain_of(w, o->other)->domid;
+    m->dom = model_number(&w->model, o->who, o->other);
     command(c, GRANT_TABLE_OP, GNTTABOP_map_grant_ref, sizeof(*m));
 }
 
@@ -415,7 +415,7 @@ static struct xen_domctl *domctl(struct world *w, const struct op *o, struct cal
     memset(d, 0, sizeof(*d));
     d->cmd = cmd;
     d->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-    d->domain = domain_of(w, o->who)->domid;
+    d->domain = model_number(&w->model, c->caller, o->who);
     c->number = DOMCTL;
     c->reg[0] = c->at;
     c->size = sizeof(*d);
@@ -442,7 +442,7 @@ static void encode_claim(struct world *w, const struct op *o, struct call *c, ui
 
     memset(r, 0, sizeof(*r));
     r->nr_extents = o->flag ? o->what : 0;
-    r->domid = domain_of(w, o->who)->domid;
+    r->domid = model_number(&w->model, c->caller, o->who);
     command(c, MEMORY_OP, XENMEM_claim_pages, sizeof(*r));
 }
 
@@ -533,7 +533,7 @@ static void encode_copy(struct world *w, const struct op *o, struct call *c, uin
 
     memset(g, 0, sizeof(*g));
     g->source.u.ref = o->what % MODEL_REFS;
-    g->source.domid = domain_of(w, o->other)->domid;
+    g->source.domid = model_number(&w->model, o->who, o->other);
     g->source.offset = 1024;
     g->dest.u.gmfn = spot_gfn(&w->model, o->who, SPOT_SCRATCH);
     g->dest.domid = DOMID_SELF;
@@ -552,7 +552,7 @@ static void apply_none(struct world *w, const struct op *o, const struct outcome
 
 // ---- the table
 
-enum by { BY_TEST, BY_DOM0, BY_ITSELF, BY_EITHER }; // either: by the operation's flag
+enum by { BY_TEST, BY_RULER, BY_ITSELF, BY_EITHER }; // either: by the operation's flag
 
 static const struct {
     const char *name;
@@ -562,16 +562,16 @@ static const struct {
     apply_op *apply;
 } table[OP_KINDS] = {
     [OP_CREATE] = {"create", BY_TEST, false, NULL, NULL},
-    [OP_LIMIT] = {"max_mem", BY_DOM0, false, encode_limit, apply_limit},
+    [OP_LIMIT] = {"max_mem", BY_RULER, false, encode_limit, apply_limit},
     [OP_POPULATE] = {"populate", BY_EITHER, false, encode_populate, apply_populate},
     [OP_POPULATE_BLOCK] = {"populate block", BY_EITHER, false, encode_populate,
                            apply_populate_block},
     [OP_DECREASE] = {"decrease", BY_EITHER, false, encode_decrease, apply_decrease},
     [OP_DECREASE_BLOCK] = {"decrease block", BY_EITHER, false, encode_decrease,
                            apply_decrease_block},
-    [OP_VIEW] = {"view", BY_DOM0, true, encode_view, apply_view},
-    [OP_VIEW_GRANTS] = {"view grants", BY_DOM0, true, encode_view_grants, apply_view_grants},
-    [OP_UNVIEW] = {"unview", BY_DOM0, false, encode_remove, apply_unview},
+    [OP_VIEW] = {"view", BY_ITSELF, true, encode_view, apply_view},
+    [OP_VIEW_GRANTS] = {"view grants", BY_ITSELF, true, encode_view_grants, apply_view_grants},
+    [OP_UNVIEW] = {"unview", BY_ITSELF, false, encode_remove, apply_unview},
     [OP_GRANT] = {"grant", BY_TEST, true, NULL, NULL},
     [OP_LEND] = {"lend", BY_ITSELF, true, encode_lend, apply_lend},
     [OP_UNLEND] = {"unlend", BY_ITSELF, false, encode_unlend, apply_unlend},
@@ -581,17 +581,17 @@ static const struct {
     [OP_UNBOUND] = {"alloc unbound", BY_EITHER, true, encode_unbound, apply_unbound},
     [OP_BIND] = {"bind", BY_ITSELF, true, encode_bind, apply_bind},
     [OP_CLOSE] = {"close", BY_ITSELF, false, encode_close, apply_close},
-    [OP_CLAIM] = {"claim", BY_DOM0, false, encode_claim, apply_claim},
-    [OP_DESTROY] = {"destroy", BY_DOM0, false, encode_destroy, apply_destroy},
+    [OP_CLAIM] = {"claim", BY_RULER, false, encode_claim, apply_claim},
+    [OP_DESTROY] = {"destroy", BY_RULER, false, encode_destroy, apply_destroy},
     [OP_BEGIN] = {"begin the end", BY_TEST, false, NULL, NULL},
     [OP_REAP] = {"reap", BY_TEST, false, NULL, NULL},
     [OP_HOG] = {"use up all memory", BY_TEST, false, NULL, NULL},
     [OP_RELIEVE] = {"give memory back", BY_TEST, false, NULL, NULL},
-    [OP_PAUSE] = {"pause, unpause", BY_DOM0, false, encode_pause, apply_none},
-    [OP_LIST] = {"list", BY_DOM0, false, encode_list, apply_none},
-    [OP_SET_CONTEXT] = {"set context", BY_DOM0, false, encode_context, apply_none},
-    [OP_GET_CONTEXT] = {"get context", BY_DOM0, false, encode_context, apply_none},
-    [OP_MAX_VCPUS] = {"max_vcpus", BY_DOM0, false, encode_max_vcpus, apply_max_vcpus},
+    [OP_PAUSE] = {"pause, unpause", BY_RULER, false, encode_pause, apply_none},
+    [OP_LIST] = {"list", BY_RULER, false, encode_list, apply_none},
+    [OP_SET_CONTEXT] = {"set context", BY_RULER, false, encode_context, apply_none},
+    [OP_GET_CONTEXT] = {"get context", BY_RULER, false, encode_context, apply_none},
+    [OP_MAX_VCPUS] = {"max_vcpus", BY_RULER, false, encode_max_vcpus, apply_max_vcpus},
     [OP_STATUS] = {"port status", BY_EITHER, false, encode_status, apply_none},
     [OP_COPY] = {"grant copy", BY_ITSELF, true, encode_copy, apply_none},
 };
@@ -604,9 +604,9 @@ unsigned op_caller(const struct op *o)
     case BY_ITSELF:
         return o->who;
     case BY_EITHER:
-        return o->flag ? o->who : 0;
+        return o->flag ? o->who : model_ruler(o->who);
     default:
-        return 0;
+        return model_ruler(o->who);
     }
 }
 
@@ -616,6 +616,10 @@ static bool left_out(const struct world *w, const struct op *o)
     const struct model_domain *d = &w->model.domain[o->who];
     bool block = o->kind == OP_POPULATE_BLOCK || o->kind == OP_DECREASE_BLOCK;
 
+    // The second fief lasts as long as its manager does.
+    if (o->who == MODEL_MANAGER && o->kind == OP_DESTROY) {
+        return true;
+    }
     if (o->who == 0 && (block || o->kind == OP_SHARE || o->kind == OP_FIX || o->kind == OP_CLAIM ||
                         o->kind == OP_LIMIT || o->kind == OP_DESTROY || o->kind == OP_PAUSE ||
                         o->kind == OP_SET_CONTEXT || o->kind == OP_GET_CONTEXT ||
@@ -649,7 +653,10 @@ bool op_call(struct world *w, const struct op *o, unsigned vcpu, struct call *c)
     uint64_t at;
 
     if (w->model.domain[o->who].life == LIFE_NONE || w->model.domain[caller].life != LIFE_LIVES ||
-        (table[o->kind].other && w->model.domain[o->other].life == LIFE_NONE) || left_out(w, o)) {
+        (table[o->kind].other &&
+         (w->model.domain[o->other].life == LIFE_NONE || !model_meet(o->who, o->other) ||
+          !model_meet(caller, o->other))) ||
+        left_out(w, o)) {
         return false;
     }
     at = caller == 0 ? bed_address(vcpu) : spot_gfn(&w->model, caller, SPOT_SCRATCH) << PAGE_SHIFT;
@@ -665,7 +672,7 @@ bool op_call_again(struct world *w, const struct op *o, struct call *c)
     if (o->kind != OP_PAUSE) {
         return false;
     }
-    d = bed_memory(w->domain[0], c->at);
+    d = bed_memory(w->domain[c->caller], c->at);
     if (d->cmd != XEN_DOMCTL_pausedomain) {
         return false;
     }

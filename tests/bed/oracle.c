@@ -18,20 +18,22 @@
 #define CPUS 4u
 #define DOM0_PAGE 1536u // page of dom0 where its spots begin: a block of its own
 #define DRIFT_NS 2000u
-#define TRY_SECONDS 20u // of the process that plays
+#define MAX_PAGES 4096u // of a guest
+#define BUDGET 1400u    // frames of the second fief, beside what its manager had before
+#define TRY_SECONDS 30u // of the process that plays
 
 struct world oracle_world;
 
 // Written by the processes that play.
 static struct {
     unsigned at;
-    uint64_t comparisons, lock_checks, adoptions;
+    uint64_t comparisons, lock_checks, adoptions, exchanges, inherited;
     unsigned chosen; // operations in the list
     struct op list[ORACLE_LIST];
 } *shared;
 
 static struct world *asked; // whose adopters the model asks for
-static struct account *hog;
+static struct account *hog[MODEL_FIEFS]; // null: none
 static struct bed_books books;
 
 uint64_t oracle_comparisons(void)
@@ -47,6 +49,16 @@ uint64_t oracle_lock_checks(void)
 uint64_t oracle_adoptions(void)
 {
     return shared != NULL ? shared->adoptions : 0;
+}
+
+uint64_t oracle_exchanges(void)
+{
+    return shared != NULL ? shared->exchanges : 0;
+}
+
+uint64_t oracle_inherited(void)
+{
+    return shared != NULL ? shared->inherited : 0;
 }
 
 // The choice of an adopter is the hypervisor's: who holds the frame now, and which record of the
@@ -66,10 +78,76 @@ static unsigned ask_adopter(const struct model *m, uint32_t frame, unsigned *spo
             h.type == SPOT_LEND && !h.promised) {
             *spot = i;
             shared->adoptions++;
+            shared->inherited += m->domain[m->frame[frame].owner].life == LIFE_ENDS;
+            shared->exchanges += model_fief(who) != model_fief(m->frame[frame].owner);
             return who;
         }
     }
     return MODEL_NOBODY;
+}
+
+// Whose tools the calls are: those of the one that rules a domain.
+static void tools_for(struct world *w, unsigned who)
+{
+    unsigned ruler = model_ruler(who);
+
+    tools_by(ruler == 0 ? NULL : w->domain[ruler],
+             spot_gfn(&w->model, ruler, SPOT_SCRATCH) << PAGE_SHIFT);
+}
+
+static bool prepare(uint16_t domid, uint32_t vcpus)
+{
+    return tools_max_vcpus(domid, vcpus) == 0 && tools_max_mem(domid, MAX_PAGES * 4) == 0 &&
+           tools_paging_pool(domid, 1 << 20) == 0 &&
+           tools_populate(domid, TOOLS_GUEST_RAM, 1, 0) == 1 && tools_set_context(domid) == 0;
+}
+
+static void born(struct world *w, unsigned who, uint16_t domid, uint32_t vcpus)
+{
+    struct model *m = &w->model;
+
+    w->domain[who] = fief_find(facts_fief(w, who), domid);
+    w->peak[who] = 0;
+    model_born(m, who, domid, w->domain[who]->identity, vcpus);
+    m->domain[who].max_pages = MAX_PAGES;
+    model_populated(m, who, SPOT_SCRATCH, facts_spot(w, who, SPOT_SCRATCH).frame);
+    // The guest's arguments lie there, so it carries no tag.
+    m->frame[m->domain[who].spot[SPOT_SCRATCH].frame].tag = 0;
+}
+
+// The second fief, with a guest of dom0's that manages it.
+static void make_manager(struct world *w)
+{
+    const struct fief_config c = {.name = "second", .frames = BUDGET, .rights = FIEF_MAY_ALL,
+                                  .limit = {8, 32, 16384, 1u << 20}};
+    uint16_t domid = (uint16_t)tools_create(1);
+    struct domain *d = fief_find(fief_root, domid);
+
+    if (d == NULL || !prepare(domid, 1) || fief_create(fief_root, d, &c, &w->fief) != 0) {
+        abort();
+    }
+    while (fief_move(w->fief)) {
+    }
+    if (tools_unpause(domid) != 0) {
+        abort();
+    }
+    born(w, MODEL_MANAGER, domid, 1);
+    w->model.free[0] = pool_available(&fief_root->pool);
+    w->model.free[1] = pool_available(&w->fief->pool) + d->account.total + d->account.promised;
+}
+
+static void boot_machine(void)
+{
+    if (shared == NULL) {
+        shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                      0);
+    }
+    tools_by(NULL, 0);
+    bed_boot(&(struct bed_config){.frames = MODEL_FRAMES, .cpus = CPUS, .dom0_blocks = 4});
+    if (shared == MAP_FAILED || vcpu_on(dom0->vcpu[1], TOOLS_GUEST_RAM << PAGE_SHIFT, 0) != 0) {
+        abort();
+    }
+    sim_set_drift(DRIFT_NS); // who waits for another pcpu makes way after a while
 }
 
 void oracle_boot(void)
@@ -77,15 +155,7 @@ void oracle_boot(void)
     struct model *m = &oracle_world.model;
     struct model_domain *d = &m->domain[0];
 
-    if (shared == NULL) {
-        shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-                      0);
-    }
-    bed_boot(&(struct bed_config){.frames = MODEL_FRAMES, .cpus = CPUS, .dom0_blocks = 4});
-    if (shared == MAP_FAILED || vcpu_on(dom0->vcpu[1], TOOLS_GUEST_RAM << PAGE_SHIFT, 0) != 0) {
-        abort();
-    }
-    sim_set_drift(DRIFT_NS); // who waits for another pcpu makes way after a while
+    boot_machine();
     memset(&oracle_world, 0, sizeof(oracle_world));
     for (uint32_t f = 0; f < MODEL_FRAMES; f++) {
         m->frame[f].owner = MODEL_NOBODY;
@@ -111,19 +181,11 @@ void oracle_boot(void)
     memcpy(d->base, dom0->account.held, sizeof(d->base));
     memcpy(d->held, dom0->account.held, sizeof(d->held));
     d->base_promised = dom0->account.promised;
-    m->free = pool_available(&fief_root->pool);
     books = bed_books();
+    make_manager(&oracle_world);
 }
 
 // ---- operations of the test itself
-
-static bool prepare(uint16_t domid, uint32_t vcpus)
-{
-    return tools_max_vcpus(domid, vcpus) == 0 && tools_max_mem(domid, 4096 * 4) == 0 &&
-           tools_paging_pool(domid, 1 << 20) == 0 &&
-           tools_populate(domid, TOOLS_GUEST_RAM, 1, 0) == 1 && tools_set_context(domid) == 0 &&
-           tools_unpause(domid) == 0;
-}
 
 static void do_create(struct world *w, const struct op *o)
 {
@@ -134,24 +196,21 @@ static void do_create(struct world *w, const struct op *o)
     if (o->who == 0 || m->domain[o->who].life != LIFE_NONE) {
         return;
     }
+    tools_for(w, o->who);
     domid = tools_create(vcpus);
-    if (domid > 0 && !prepare((uint16_t)domid, vcpus)) {
+    if (domid > 0 && !(prepare((uint16_t)domid, vcpus) && tools_unpause((uint16_t)domid) == 0)) {
         (void)account_fail_charge(0);
         if (tools_destroy((uint16_t)domid) != 0) {
             m->wrong = "a half-built domain cannot be destroyed";
         }
         domid = -E_NOMEM;
     }
+    tools_by(NULL, 0);
     if (domid <= 0) {
         m->wrong = m->scarce ? m->wrong : "a domain cannot be made, and nothing is wanting";
         return;
     }
-    w->domain[o->who] = fief_find(fief_root, (uint32_t)domid);
-    model_born(m, o->who, (uint16_t)domid, w->domain[o->who]->identity, vcpus);
-    m->domain[o->who].max_pages = 4096;
-    model_populated(m, o->who, SPOT_SCRATCH, facts_spot(w, o->who, SPOT_SCRATCH).frame);
-    // The guest's arguments lie there, so it carries no tag.
-    m->frame[m->domain[o->who].spot[SPOT_SCRATCH].frame].tag = 0;
+    born(w, o->who, (uint16_t)domid, vcpus);
 }
 
 static bool in_use(const struct world *w, unsigned granter, unsigned ref)
@@ -174,12 +233,13 @@ static void do_grant(struct world *w, const struct op *o)
     grant_entry_v1_t *table;
 
     if (w->model.domain[o->who].life != LIFE_LIVES || to->life != LIFE_LIVES ||
-        (o->spot == SPOT_SCRATCH && o->who != 0) || in_use(w, o->who, ref)) {
+        (o->spot == SPOT_SCRATCH && o->who != 0) || !model_meet(o->who, o->other) ||
+        in_use(w, o->who, ref)) {
         return;
     }
     table = frame_ptr(w->domain[o->who]->gnttab.frame[0]);
     table[ref].frame = (uint32_t)spot_gfn(&w->model, o->who, o->spot);
-    table[ref].domid = to->domid;
+    table[ref].domid = model_number(&w->model, o->who, o->other);
     table[ref].flags = (uint16_t)(GTF_permit_access | (o->flag ? GTF_readonly : 0u));
     w->model.domain[o->who].grant[ref] =
         (struct model_grant){o->spot, o->other, o->flag, to->identity};
@@ -187,7 +247,7 @@ static void do_grant(struct world *w, const struct op *o)
 
 static void do_begin(struct world *w, const struct op *o)
 {
-    if (o->who == 0 || w->model.domain[o->who].life != LIFE_LIVES) {
+    if (o->who == 0 || o->who == MODEL_MANAGER || w->model.domain[o->who].life != LIFE_LIVES) {
         return;
     }
     epoch_enter();
@@ -196,38 +256,54 @@ static void do_begin(struct world *w, const struct op *o)
     model_end_begins(&w->model, o->who);
 }
 
-static void do_hog(struct world *w)
+static void do_hog(struct world *w, unsigned fief)
 {
+    struct account *a;
     mfn_t m;
 
-    if (hog != NULL) {
+    if (hog[fief] != NULL) {
         return;
     }
-    hog = account_open(&fief_root->pool, FC_FIEF, "hog");
-    for (unsigned order = ORDER_MAX + 1; hog != NULL && order-- > 0;) {
-        while (account_charge(hog, FC_FIEF, order, &m) == 0) {
+    a = account_open(fief == 0 ? &fief_root->pool : &w->fief->pool, FC_FIEF, "hog");
+    for (unsigned order = ORDER_MAX + 1; a != NULL && order-- > 0;) {
+        while (account_charge(a, FC_FIEF, order, &m) == 0) {
         }
     }
-    w->model.hogged = hog != NULL ? hog->total : 0;
+    hog[fief] = a;
+    w->model.hogged[fief] = a != NULL ? a->total : 0;
 }
 
 // Gives back all but the account's own frame, which is the first and goes last.
-static void do_relieve(struct world *w)
+static void do_relieve(struct world *w, unsigned fief)
 {
+    struct account *a = hog[fief];
     mfn_t own;
 
-    if (hog == NULL) {
+    if (a == NULL) {
         return;
     }
-    own = frame_of_ptr(hog);
-    while (hog->total > 1) {
-        mfn_t m = mfn(hog->list[FC_FIEF]);
+    own = frame_of_ptr(a);
+    while (a->total > 1) {
+        mfn_t m = mfn(a->list[FC_FIEF]);
 
-        account_refund(hog, m.n != own.n ? m : mfn(frame_entry(m)->next));
+        account_refund(a, m.n != own.n ? m : mfn(frame_entry(m)->next));
     }
-    account_close(hog);
-    hog = NULL;
-    w->model.hogged = 0;
+    account_close(a);
+    hog[fief] = NULL;
+    w->model.hogged[fief] = 0;
+}
+
+static bool is_hogged(void)
+{
+    return hog[0] != NULL || hog[1] != NULL;
+}
+
+static void do_reap(struct world *w)
+{
+    epoch_enter();
+    (void)fief_reap(fief_root);
+    (void)fief_reap(w->fief);
+    epoch_leave();
 }
 
 void op_do(struct world *w, const struct op *o)
@@ -243,15 +319,13 @@ void op_do(struct world *w, const struct op *o)
         do_begin(w, o);
         break;
     case OP_REAP:
-        epoch_enter();
-        (void)fief_reap(fief_root);
-        epoch_leave();
+        do_reap(w);
         break;
     case OP_HOG:
-        do_hog(w);
+        do_hog(w, o->what % MODEL_FIEFS);
         break;
     default:
-        do_relieve(w);
+        do_relieve(w, o->what % MODEL_FIEFS);
         break;
     }
 }
@@ -288,6 +362,7 @@ static bool compare(struct world *w, enum oracle_voice voice)
     bool equal;
 
     shared->comparisons++;
+    receipt_follow_peaks(w);
     facts_of_model(w, &model);
     facts_of_hv(w, &hv);
     equal = w->model.wrong == NULL && facts_differ(&model, &hv) == NULL &&
@@ -350,7 +425,8 @@ static bool play_group(struct world *w, const struct op *ops, unsigned n, enum o
     const char *broken = side_by_side(w, ops, n, ops[0].group * 977u + ops[0].spot, outcome,
                                       &shared->lock_checks);
 
-    w->model.scarce = hog != NULL;
+    w->model.scarce = is_hogged();
+    w->model.beside = true;
     before = *w;
     if (broken != NULL) {
         if (voice == ORACLE_LOUD) {
@@ -396,7 +472,8 @@ static bool play_one(struct world *w, const struct op *o, enum oracle_voice voic
     struct outcome out = none;
     struct call c;
 
-    w->model.scarce = o->fails != 0 || hog != NULL;
+    w->model.scarce = o->fails != 0 || is_hogged();
+    w->model.beside = false;
     (void)account_fail_charge(o->kind == OP_HOG ? 0 : o->fails);
     if (op_caller(o) == MODEL_NOBODY) {
         op_do(w, o);
@@ -425,6 +502,13 @@ static unsigned group_length(const struct op *ops, unsigned n)
     return k;
 }
 
+// One operation, or a group, of which a shortened list may have left one: some calls need another
+// pcpu to go on meanwhile.
+static bool play(struct world *w, const struct op *ops, unsigned n, enum oracle_voice voice)
+{
+    return ops[0].group == 0 ? play_one(w, ops, voice) : play_group(w, ops, n, voice);
+}
+
 unsigned oracle_play(const struct op *ops, unsigned n, enum oracle_voice voice)
 {
     struct world *w = &oracle_world;
@@ -433,7 +517,7 @@ unsigned oracle_play(const struct op *ops, unsigned n, enum oracle_voice voice)
         unsigned k = group_length(&ops[i], n - i);
 
         shared->at = i;
-        if (!(k == 1 ? play_one(w, &ops[i], voice) : play_group(w, &ops[i], k, voice))) {
+        if (!play(w, &ops[i], k, voice)) {
             return i;
         }
         i += k;
@@ -443,28 +527,49 @@ unsigned oracle_play(const struct op *ops, unsigned n, enum oracle_voice voice)
 
 // ---- trying and shrinking
 
-static bool end_all(void)
+static bool let_go_all(struct world *w, unsigned who)
 {
-    struct world *w = &oracle_world;
     bool good = true;
 
-    do_relieve(w);
     for (unsigned s = SPOT_AWAY; s < MODEL_SPOTS && good; s++) {
-        const struct model_spot *m = &w->model.domain[0].spot[s];
-        struct op o = {.spot = (uint8_t)s};
+        const struct model_spot *m = &w->model.domain[who].spot[s];
+        struct op o = {.who = (uint8_t)who, .spot = (uint8_t)s, .flag = true};
 
         o.kind = m->type == SPOT_LEND ? OP_UNLEND : m->type == SPOT_RAM ? OP_DECREASE : OP_UNVIEW;
         good = m->type == SPOT_EMPTY || play_one(w, &o, ORACLE_LOUD);
     }
+    return good;
+}
+
+// The manager's end is that of its fief, too.
+static bool end_manager(struct world *w)
+{
+    struct model *m = &w->model;
+
+    model_end_begins(m, MODEL_MANAGER);
+    if (tools_destroy(m->domain[MODEL_MANAGER].domid) != 0) {
+        m->wrong = "the manager of the second fief cannot be destroyed";
+    }
+    receipt_agrees(w, MODEL_MANAGER);
+    if (m->wrong != NULL) {
+        fprintf(stderr, "%s\n", m->wrong);
+    }
+    return m->wrong == NULL;
+}
+
+static bool end_all(void)
+{
+    struct world *w = &oracle_world;
+    bool good;
+
+    for (unsigned f = 0; f < MODEL_FIEFS; f++) {
+        do_relieve(w, f);
+    }
+    good = let_go_all(w, 0);
     for (unsigned who = 1; who < MODEL_DOMAINS && good; who++) {
         good = play_one(w, &(struct op){.kind = OP_DESTROY, .who = (uint8_t)who}, ORACLE_LOUD);
     }
-    for (unsigned s = SPOT_AWAY; s < MODEL_SPOTS && good; s++) { // adopted meanwhile
-        if (w->model.domain[0].spot[s].type == SPOT_LEND) {
-            good = play_one(w, &(struct op){.kind = OP_UNLEND, .spot = (uint8_t)s}, ORACLE_LOUD);
-        }
-    }
-    return good;
+    return good && let_go_all(w, 0) && let_go_all(w, MODEL_MANAGER) && end_manager(w);
 }
 
 static unsigned play_chosen(oracle_choose *choose, unsigned n)
@@ -479,7 +584,7 @@ static unsigned play_chosen(oracle_choose *choose, unsigned n)
 
         shared->chosen += k;
         shared->at = first;
-        if (!(k == 1 ? play_one(w, next, ORACLE_QUIET) : play_group(w, next, k, ORACLE_QUIET))) {
+        if (!play(w, next, k, ORACLE_QUIET)) {
             return first;
         }
     }

@@ -10,7 +10,7 @@
 
 #define GROUP_MAX 4u // operations side by side
 
-// Boots a machine with the model's world: dom0 alone.
+// Boots a machine with the model's world: dom0, and the manager of a second fief.
 void oracle_boot(void);
 // The world that oracle_boot made.
 extern struct world oracle_world;
@@ -40,6 +40,8 @@ uint64_t oracle_comparisons(void);
 uint64_t oracle_lock_checks(void);
 // How often a frame was adopted: a test that never meets that shows little.
 uint64_t oracle_adoptions(void);
+uint64_t oracle_exchanges(void); // of them, from one fief's budget to the other's
+uint64_t oracle_inherited(void); // and from an owner whose end had begun
 
 // Runs the operations side by side; outcome[i] as far as known. Null, or what a law says is wrong.
 const char *side_by_side(struct world *w, const struct op *ops, unsigned n, uint64_t seed,

@@ -31,14 +31,9 @@ static struct {
 
 static bool alive(const struct script *s)
 {
-    const struct domain *d = NULL;
+    const struct domain *d = facts_find(play.world, s->identity);
 
-    for (uint32_t n = 0; (d = fief_next(fief_root, n)) != NULL; n = d->domid + 1u) {
-        if (d->identity == s->identity) {
-            return domain_alive(d);
-        }
-    }
-    return false;
+    return d != NULL && domain_alive(d);
 }
 
 static bool all_done(void)

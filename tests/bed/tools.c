@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The toolstack's part in tests (tools.h). Arguments go through the first pages of dom0's RAM.
+// The toolstack's part in tests (tools.h). Arguments go through the first pages of dom0's RAM, or
+// through the two halves of a page of another manager's.
 #include "tools.h"
 
 #include <string.h>
+
+#include "lib/panic.h"
 
 #define DOMCTL 36u
 #define MEMORY_OP 12u
@@ -12,14 +15,49 @@
 
 #define EXTENTS_MAX 512u
 
-// Puts an argument on scratch page n, calls, and takes it back.
+static struct domain *by; // null: dom0
+static uint64_t by_at;
+
+void tools_by(struct domain *manager, uint64_t at)
+{
+    by = manager;
+    by_at = at;
+}
+
+// Where part n of the arguments lies: 0 the argument itself, 1 the lists.
+static uint64_t address(unsigned n)
+{
+    return by != NULL ? by_at + n * (PAGE_SIZE / 2) : bed_address(n);
+}
+
+static void *memory(unsigned n)
+{
+    return by != NULL ? bed_memory(by, address(n)) : bed_page(n);
+}
+
+static long call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+    const uint64_t argument[5] = {a0, a1, a2};
+    long result;
+
+    if (by == NULL) {
+        return bed_call(number, a0, a1, a2, 0, 0);
+    }
+    if (bed_try(by->vcpu[0], number, argument, &result) != BED_DONE) {
+        panic("bed: hypercall %llu of domain %u ended otherwise", (unsigned long long)number,
+              by->domid);
+    }
+    return result;
+}
+
+// Puts an argument in its place, calls, and takes it back.
 static long call_with(uint64_t number, uint64_t command, void *argument, size_t size)
 {
     long result;
 
-    memcpy(bed_page(0), argument, size);
-    result = bed_call(number, command, bed_address(0), 1, 0, 0);
-    memcpy(argument, bed_page(0), size);
+    memcpy(memory(0), argument, size);
+    result = call(number, command, address(0), 1);
+    memcpy(argument, memory(0), size);
     return result;
 }
 
@@ -30,9 +68,9 @@ long tools_domctl(struct xen_domctl *op, uint32_t command, uint16_t domid)
     op->cmd = command;
     op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
     op->domain = domid;
-    memcpy(bed_page(0), op, sizeof(*op));
-    result = bed_call(DOMCTL, bed_address(0), 0, 0, 0, 0);
-    memcpy(op, bed_page(0), sizeof(*op));
+    memcpy(memory(0), op, sizeof(*op));
+    result = call(DOMCTL, address(0), 0, 0);
+    memcpy(op, memory(0), sizeof(*op));
     return result;
 }
 
@@ -102,14 +140,14 @@ long tools_unpause(uint16_t domid)
 long tools_set_context(uint16_t domid)
 {
     struct xen_domctl op = {0};
-    vcpu_guest_context_t *context = bed_page(1);
+    vcpu_guest_context_t *context = memory(1);
 
     memset(context, 0, sizeof(*context));
     context->user_regs.pc64 = TOOLS_GUEST_RAM << PAGE_SHIFT;
     context->user_regs.cpsr = PSR_GUEST64_INIT;
     context->flags = VGCF_online;
     op.u.vcpucontext.vcpu = 0;
-    op.u.vcpucontext.ctxt.q = bed_address(1);
+    op.u.vcpucontext.ctxt.q = address(1);
     return tools_domctl(&op, XEN_DOMCTL_setvcpucontext, domid);
 }
 
@@ -123,7 +161,7 @@ long tools_set_param(uint16_t domid, uint32_t index, uint64_t value)
 static long reservation(uint32_t command, uint16_t domid, uint64_t g, uint32_t n, unsigned order)
 {
     struct xen_memory_reservation r = {.nr_extents = n, .extent_order = order, .domid = domid};
-    xen_pfn_t *list = bed_page(1);
+    xen_pfn_t *list = memory(1);
 
     if (n > EXTENTS_MAX) {
         return -1;
@@ -131,7 +169,7 @@ static long reservation(uint32_t command, uint16_t domid, uint64_t g, uint32_t n
     for (uint32_t i = 0; i < n; i++) {
         list[i] = g + ((uint64_t)i << order);
     }
-    r.extent_start.q = bed_address(1);
+    r.extent_start.q = address(1);
     return call_with(MEMORY_OP, command, &r, sizeof(r));
 }
 
@@ -149,7 +187,7 @@ long tools_map_foreign(uint16_t domid, uint64_t guest_gfn, uint64_t g)
 {
     struct xen_add_to_physmap_batch b = {
         .domid = DOMID_SELF, .space = XENMAPSPACE_gmfn_foreign, .size = 1};
-    uint64_t *lists = bed_page(1);
+    uint64_t *lists = memory(1);
     int error;
     long result;
 
@@ -157,9 +195,9 @@ long tools_map_foreign(uint16_t domid, uint64_t guest_gfn, uint64_t g)
     lists[0] = guest_gfn;
     lists[1] = g;
     lists[2] = 0;
-    b.idxs.q = bed_address(1);
-    b.gpfns.q = bed_address(1) + 8;
-    b.errs.q = bed_address(1) + 16;
+    b.idxs.q = address(1);
+    b.gpfns.q = address(1) + 8;
+    b.errs.q = address(1) + 16;
     result = call_with(MEMORY_OP, XENMEM_add_to_physmap_batch, &b, sizeof(b));
     memcpy(&error, &lists[2], sizeof(error));
     return result == 0 ? error : result;
@@ -176,10 +214,10 @@ long tools_acquire_grants(uint16_t domid, uint32_t frame, uint64_t g)
 {
     struct xen_mem_acquire_resource r = {
         .domid = domid, .type = XENMEM_resource_grant_table, .frame = frame, .nr_frames = 1};
-    uint64_t *list = bed_page(1);
+    uint64_t *list = memory(1);
 
     list[0] = g;
-    r.frame_list.q = bed_address(1);
+    r.frame_list.q = address(1);
     return call_with(MEMORY_OP, XENMEM_acquire_resource, &r, sizeof(r));
 }
 

@@ -9,6 +9,10 @@
 #define TOOLS_GUEST_RAM 0x40000ull // gfn of a guest's first page of RAM, as libxl has it
 #define TOOLS_GUEST_GRANTS 0x38000ull // gfn where a guest puts its grant table
 
+// By whom the calls are from now on: a manager with a page for arguments at that address of its
+// own; null: dom0. A manager's lists have at most 256 entries.
+void tools_by(struct domain *manager, uint64_t at);
+
 long tools_domctl(struct xen_domctl *op, uint32_t command, uint16_t domid);
 // Creates a domain; the answer is its number, or an error.
 long tools_create(uint32_t vcpus);
