@@ -267,6 +267,146 @@ static void test_destroy_by_turns(void **state)
     bed_audit("a destroy by turns");
 }
 
+// ---- adoptions, in an end of which each leg is another's, with unmaps in between
+
+#define LENT 24u // pages of the domain that ends
+#define PLACES_PAGE 600u // page of dom0 where it maps them
+#define MAPPERS 3u
+
+static struct domain *mapper[MAPPERS]; // dom0 and two guests
+static struct { mfn_t frame; uint32_t handle[MAPPERS]; bool by[MAPPERS]; } lent[LENT];
+static const struct account *owner[LENT];
+static unsigned took[MAPPERS], passed_on[MAPPERS]; // frames of the guest's, and of mapper 1's
+
+static uint64_t place(unsigned who, unsigned page)
+{
+    return who == 0 ? (bed_address(PLACES_PAGE) >> PAGE_SHIFT) + page : AWAY + page;
+}
+
+static void lend_everything(void)
+{
+    for (unsigned i = 0; i < LENT; i++) {
+        const bool by[MAPPERS] = {i % 2 == 0, i % 3 != 1, i % 4 != 3}; // one is lent to nobody
+
+        assert_int_equal(memory_populate(guest, gfn(RAM + i), 0), 0);
+        lent[i].frame = entry(guest, RAM + i).mfn;
+        owner[i] = &guest->account;
+        assert_int_equal(memory_decrease(dom0, gfn(place(0, i)), 0), 0);
+        for (unsigned m = 0; m < MAPPERS; m++) {
+            lent[i].by[m] = by[m];
+            if (by[m]) {
+                grant(guest, 8 + i * MAPPERS + m, RAM + i, mapper[m]);
+                lent[i].handle[m] = lend(mapper[m], place(m, i), guest, 8 + i * MAPPERS + m);
+            }
+        }
+    }
+}
+
+// Whose the frames have become since the last look.
+static void look_at_owners(void)
+{
+    for (unsigned i = 0; i < LENT; i++) {
+        const struct account *before = owner[i];
+        bool adopted = frame_class(lent[i].frame) == FC_ADOPTED;
+
+        owner[i] = adopted || before == &guest->account ? account_of_frame(lent[i].frame) : NULL;
+        for (unsigned m = 0; m < MAPPERS && adopted && owner[i] != before; m++) {
+            took[m] += owner[i] == &mapper[m]->account && before == &guest->account;
+            passed_on[m] += owner[i] == &mapper[m]->account && before == &mapper[1]->account;
+        }
+    }
+}
+
+static uint32_t named(const struct receipt *r, uint16_t domid)
+{
+    for (unsigned i = 0; i < RECEIPT_ADOPTERS; i++) {
+        if (r->notes.adopter[i].frames != 0 && r->notes.adopter[i].domid == domid) {
+            return r->notes.adopter[i].frames;
+        }
+    }
+    return 0;
+}
+
+static void receipt_says(uint64_t identity, const unsigned by[MAPPERS],
+                         const uint16_t domid[MAPPERS])
+{
+    struct receipt r;
+    uint64_t n = 0;
+
+    do {
+        assert_true(receipt_read(fief_root, n++, &r));
+    } while (r.identity != identity);
+    assert_int_equal(r.notes.adopted, by[0] + by[1] + by[2]);
+    for (unsigned m = 0; m < MAPPERS; m++) {
+        assert_int_equal(named(&r, domid[m]), by[m]);
+    }
+}
+
+// One call that ends all that dom0 has mapped.
+static struct hcall unmap_everything(void)
+{
+    struct gnttab_unmap_grant_ref *u = bed_page(4);
+    struct hcall h = call_by(0, GNTTABOP_unmap_grant_ref, bed_address(4));
+
+    for (unsigned i = 0; i < LENT; i++) {
+        if (lent[i].by[0]) {
+            u[h.reg[2]++] = (struct gnttab_unmap_grant_ref){
+                .host_addr = place(0, i) << PAGE_SHIFT, .handle = lent[i].handle[0]};
+        }
+    }
+    return h;
+}
+
+// The guest ends leg by leg, on either pcpu by turns; in between dom0's unmaps go on one by one,
+// and a mapper ends as well, step by step, and passes on what it adopted. Each frame is on the
+// receipt of whoever lost it, once.
+static void test_each_adoption_counts_once(void **state)
+{
+    struct hcall unmap, destroy;
+    uint64_t identity[2];
+    uint16_t domid[MAPPERS] = {0}, gone;
+    long ends = HCALL_AGAIN, unmaps = HCALL_AGAIN;
+
+    (void)state;
+    begin();
+    mapper[0] = dom0;
+    for (unsigned m = 1; m < MAPPERS; m++) {
+        mapper[m] = guest_make();
+        domid[m] = mapper[m]->domid;
+    }
+    lend_everything();
+    identity[0] = guest->identity;
+    identity[1] = mapper[1]->identity;
+    gone = guest->domid;
+    unmap = unmap_everything();
+    destroy = domctl(2, XEN_DOMCTL_destroydomain, gone);
+    for (unsigned n = 0; ends == HCALL_AGAIN || fief_is_taken(fief_root, domid[1]); n++) {
+        assert_true(n < LEGS_MAX);
+        destroy = handed_over(&destroy, n % 2);
+        ends = ends == HCALL_AGAIN ? leg(&destroy, n % 2, __HYPERVISOR_domctl) : ends;
+        look_at_owners();
+        if (n % 2 && unmaps == HCALL_AGAIN) {
+            unmaps = leg(&unmap, n / 2 % 2, __HYPERVISOR_grant_table_op);
+            look_at_owners();
+        }
+        if (n % 3 == 0 && fief_find(fief_root, domid[1]) != NULL) {
+            (void)!domain_destroy(mapper[1]);
+            look_at_owners();
+        }
+    }
+    assert_int_equal(ends, 0);
+    print_message("adopted of the guest %u, %u, %u; of a mapper %u, %u\n", took[0], took[1],
+                  took[2], passed_on[0], passed_on[2]);
+    assert_true(took[0] > 0 && took[1] > 0 && took[2] > 0 && passed_on[2] > 0);
+    receipt_says(identity[0], took, domid);
+    receipt_says(identity[1], passed_on, domid);
+    while (unmaps == HCALL_AGAIN) {
+        unmaps = leg(&unmap, 0, __HYPERVISOR_grant_table_op);
+    }
+    assert_int_equal(tools_destroy(domid[2]), 0);
+    bed_audit("adoptions, leg by leg");
+}
+
 // ---- managers that stop each other
 
 static struct domain *manager[2];
@@ -424,6 +564,7 @@ int main(void)
         cmocka_unit_test(test_tampered_progress),
         cmocka_unit_test(test_other_calls_between_two_legs),
         cmocka_unit_test(test_destroy_by_turns),
+        cmocka_unit_test(test_each_adoption_counts_once),
         cmocka_unit_test(test_managers_stop_each_other),
     };
 
