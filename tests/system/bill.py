@@ -73,8 +73,10 @@ def price_is_what_creation_takes(bed):
 
 @test(machine=ROOMY, xen=OWN)
 def price_of_2_gib(bed):
-    """More than one table of the second level."""
-    price_is_taken(bed.machine, config(bed.machine, memory=2050, vcpus=2), 'priced')
+    """More than one table of the second level; and with 1 GiB, many vcpus and grant frames."""
+    for keys in ({'memory': 2050, 'vcpus': 2},
+                 {'memory': 1024, 'vcpus': 128, 'max_grant_frames': 64}):
+        price_is_taken(bed.machine, config(bed.machine, **keys), 'priced')
 
 
 def adopted_is_said(machine):

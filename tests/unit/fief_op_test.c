@@ -135,47 +135,93 @@ static void price_equals(uint32_t vcpus, uint64_t kib)
 
 static void test_price_is_what_xl_create_takes(void **state)
 {
-    static const uint64_t kib[] = {8192, 16384, 16388, 10240 + 1024, 2048, 4};
+    static const uint64_t kib[] = {8192, 16384, 16388, 10240 + 1024, 2048, 4, 30720};
+    static const uint32_t vcpus[] = {1, 2, 5, 8, 128};
 
     (void)state;
     boot(2);
     for (unsigned i = 0; i < ARRAY_COUNT(kib); i++) {
-        price_equals(1, kib[i]);
-        price_equals(5, kib[i]);
+        for (unsigned v = 0; v < ARRAY_COUNT(vcpus); v++) {
+            price_equals(vcpus[v], kib[i]);
+        }
     }
     check_all_back("domains that were priced");
 }
 
-// What can grow grows until it is refused: that is the ceiling, and not one frame beyond.
-static void test_growth_ends_at_the_ceiling(void **state)
+struct growth {
+    uint32_t ports, grant_frames; // the configuration's
+    uint64_t tables, pages;       // the limits of its page tables and of its memory
+};
+
+static struct domain *make_growing(const struct growth *g)
 {
-    uint64_t limit[FC_COUNT];
+    const struct domain_config config = {
+        .name = "guest", .vcpus = 1, .max_evtchn_port = g->ports, .domid = -1,
+        .max_grant_frames = g->grant_frames,
+        .create_flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
+        .gicd_base = 0x3001000, .gicr_base = 0x3020000,
+    };
     struct domain *d;
+
+    assert_int_equal(domain_create(fief_root, &config, &d), 0);
+    d->max_pages = g->pages;
+    account_limit(&d->account, FC_RAM, g->pages);
+    account_limit(&d->account, FC_P2M, g->tables);
+    return d;
+}
+
+// Pages with a table of the third level each, until the tables are used up, or beside each other
+// until the memory is.
+static void grow_memory(struct domain *d, uint64_t from, uint64_t step)
+{
+    int err = 0;
+
+    for (uint64_t g = from; err == 0; g += step) {
+        err = populate_all(d, gfn(RAM + g), 0);
+    }
+    assert_int_equal(err, -E_NOMEM);
+}
+
+static void grow_to_the_ceiling(const struct growth *g)
+{
+    struct domain *d = make_growing(g);
+    uint64_t limit[FC_COUNT];
     uint32_t port;
     int err;
 
-    (void)state;
-    boot(1);
-    d = guest_make();
     price_limits(d, limit);
+    assert_int_equal(limit[FC_P2M], g->tables);
     do {
         err = evtchn_alloc_unbound(d, dom0, &port);
     } while (err == 0);
     assert_int_equal(err, -E_NOSPC);
     assert_int_equal(d->account.held[FC_EVTCHN], limit[FC_EVTCHN]);
-    assert_int_equal(gnttab_grow(d, 4), 0);
-    assert_int_equal(gnttab_grow(d, 5), -E_INVAL);
+    assert_int_equal(gnttab_grow(d, g->grant_frames), 0);
+    assert_int_equal(gnttab_grow(d, g->grant_frames + 1), -E_INVAL);
     assert_int_equal(d->account.held[FC_GNTTAB], limit[FC_GNTTAB]);
-    account_limit(&d->account, FC_P2M, 5);
-    price_limits(d, limit);
-    assert_int_equal(limit[FC_P2M], 5);
-    err = 0;
-    for (uint64_t g = 0; err == 0; g += PAGES_2M) {
-        err = populate_all(d, gfn(RAM + g), 0);
-    }
-    assert_int_equal(err, -E_NOMEM);
+    grow_memory(d, 0, PAGES_2M);
     assert_int_equal(d->account.held[FC_P2M], limit[FC_P2M]);
+    grow_memory(d, 1, 1);
+    assert_int_equal(d->account.held[FC_RAM], limit[FC_RAM]);
+    for (unsigned c = 0; c < FC_COUNT; c++) {
+        assert_true(d->account.held[c] <= limit[c]);
+    }
     guest_end(d);
+}
+
+// What can grow grows until it is refused: that is the ceiling, and not one frame beyond.
+static void test_growth_ends_at_the_ceiling(void **state)
+{
+    static const struct growth growths[] = {
+        {1, 1, 4, 4}, {127, 1, 5, 40}, {128, 2, 16, 200}, {1023, 4, 5, 300}, {4095, 33, 100, 511},
+        {1023, GNTTAB_FRAMES_MAX, 64, 512},
+    };
+
+    (void)state;
+    boot(1);
+    for (unsigned i = 0; i < ARRAY_COUNT(growths); i++) {
+        grow_to_the_ceiling(&growths[i]);
+    }
     check_all_back("growth to the ceiling");
 }
 
