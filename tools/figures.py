@@ -59,6 +59,8 @@ def attack_rows(seen):
         if key.startswith('stretch '):
             what = f'interrupts wait at most, {key[8:]}, instructions'
             yield what, f'{value[0]} ({value[1]})', ''
+        elif key.startswith('step '):
+            yield f"longest step on the receipt, {key[5:]}, instructions", str(value), ''
     for key, what in (('lock waits of five ends', 'waits for the pool when five large ones die'),
                       ('charges of a creation', 'charges of xl create, each refused once'),
                       ('adopted with DMA in flight', 'frames adopted with DMA in flight, most')):

@@ -147,7 +147,7 @@ int command_receipts(const struct options *o, int argc, char **argv)
 {
     static const struct column columns[] = {
         {"ID", RIGHT},    {"UUID", LEFT},     {"HELD", RIGHT},   {"PEAK", RIGHT},
-        {"STEPS", RIGHT}, {"LONGEST", RIGHT}, {"ADOPTED", LEFT}, {"FRAMES", LEFT},
+        {"STEPS", RIGHT}, {"LONGEST TOOK", RIGHT}, {"ADOPTED", LEFT}, {"FRAMES", LEFT},
         {"LEFT", RIGHT}};
     struct table t;
     uint32_t n = 0;
