@@ -110,7 +110,6 @@ REMARKS = {
     'fief_op.price': 'floor and ceiling by class of a domain that does not exist yet',
     'fief_op.audit': 'recomputes all accounts from the frame table, with the books held still; '
                      'the answer is the number of differences',
-    'fief_op.get_share': 'of CPU time: weight, cap, time used, of the own fief or of one below',
     'fief_op.set_share': 'the same, from now on; of the own fief only the weight of its domains',
     'fief_op.fail_charge': 'for tests: one charge of the machine fails as if there were no memory',
     'fief_op.stretch': 'how long an interrupt may have to wait: the longest stretch without a look',

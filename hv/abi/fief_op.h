@@ -36,10 +36,9 @@
 #define FIEF_OP_revoke 15u     // struct fief_grant: the fief ends, and all that lives in it
 #define FIEF_OP_seat 16u       // struct fief_grant: domid takes the empty seat
 #define FIEF_OP_node 17u       // struct fief_node: one fief of the tree below the caller's
-#define FIEF_OP_get_share 18u  // struct fief_share
-#define FIEF_OP_set_share 19u  // struct fief_share
+#define FIEF_OP_set_share 18u  // struct fief_share; read by FIEF_OP_node
 
-#define FIEF_ABI_VERSION 3u
+#define FIEF_ABI_VERSION 4u
 #define FIEF_CLASSES 16u          // room for classes; not all are in use
 #define FIEF_NAME 16u             // bytes of a name, with the zero byte at its end
 #define FIEF_NO_LIMIT UINT32_MAX  // of a limit: none but the machine's size
@@ -176,6 +175,7 @@ struct fief_node {
     struct {
         uint32_t limit, used, given;
     } limit[FIEF_LIMITS];
+    struct fief_share share; // a weight of 0: it has ended
 };
 
 #define FIEF_NODE_DYING 2u

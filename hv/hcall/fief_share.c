@@ -9,41 +9,29 @@
 
 _Static_assert(sizeof(struct fief_share) <= HCALL_ARG_MAX, "the argument has its place");
 
-// The fief that the argument names; null: none. Its lock is held.
+// The fief that the argument names; null: none.
 static struct fief *named(const struct hcall *h)
 {
     const struct fief_share *a = (const void *)h->in.bytes;
     struct fief *f = fief_of(h->caller);
 
-    if (a->identity != 0) {
-        f = fief_child(f, a->identity);
-    }
-    if (f == NULL) {
-        return NULL;
-    }
-    spin_lock(&f->lock);
-    if (f->share == NULL) {
-        spin_unlock(&f->lock);
-        return NULL;
-    }
-    return f;
+    return a->identity != 0 ? fief_child(f, a->identity) : f;
 }
 
-long fief_op_get_share(struct hcall *h)
+void fief_share_read(struct fief *f, struct fief_share *out)
 {
-    struct fief_share *a = (void *)h->in.bytes;
-    struct fief *f = named(h);
+    const struct share *s;
 
-    if (f == NULL) {
-        return -E_SRCH;
+    *out = (struct fief_share){.identity = f->identity};
+    spin_lock(&f->lock);
+    s = f->share;
+    if (s != NULL) {
+        out->weight = s->weight;
+        out->own_weight = s->own_weight;
+        out->cap = s->cap.percent;
+        out->used = s->used;
     }
-    a->weight = f->share->weight;
-    a->own_weight = f->share->own_weight;
-    a->cap = f->share->cap.percent;
-    a->pad = 0;
-    a->used = f->share->used;
     spin_unlock(&f->lock);
-    return 0;
 }
 
 static bool weight_good(uint32_t weight)
@@ -51,17 +39,24 @@ static bool weight_good(uint32_t weight)
     return weight == FIEF_SAME || (weight != 0 && weight <= SHARE_WEIGHT_MAX);
 }
 
-static void change(struct share *s, const struct fief_share *a)
+// False: it has ended.
+static bool change(struct fief *f, const struct fief_share *a)
 {
-    if (a->weight != FIEF_SAME) {
+    struct share *s;
+
+    spin_lock(&f->lock);
+    s = f->share;
+    if (s != NULL && a->weight != FIEF_SAME) {
         s->weight = a->weight;
     }
-    if (a->own_weight != FIEF_SAME) {
+    if (s != NULL && a->own_weight != FIEF_SAME) {
         s->own_weight = a->own_weight;
     }
-    if (a->cap != FIEF_SAME) {
+    if (s != NULL && a->cap != FIEF_SAME) {
         share_set_cap(s, a->cap);
     }
+    spin_unlock(&f->lock);
+    return s != NULL;
 }
 
 long fief_op_set_share(struct hcall *h)
@@ -77,10 +72,5 @@ long fief_op_set_share(struct hcall *h)
         return -E_PERM;
     }
     f = named(h);
-    if (f == NULL) {
-        return -E_SRCH;
-    }
-    change(f->share, a);
-    spin_unlock(&f->lock);
-    return 0;
+    return f != NULL && change(f, a) ? 0 : -E_SRCH;
 }

@@ -8,6 +8,7 @@
 #include "abi/fief_op.h"
 #include "account/bill.h"
 #include "core/fief_life.h"
+#include "hcall/fief_share.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 
@@ -213,5 +214,6 @@ long fief_op_node(struct hcall *h)
     a->rights = f->rights;
     a->domains = f->domains;
     fill_limits(f, a);
+    fief_share_read(f, &a->share);
     return 0;
 }

@@ -25,7 +25,8 @@ def grant_limit_revoke(bed):
     before = count_frames(machine)
     machine.ok('xl create -p -q /domu/guest.cfg', timeout=180)
     root = fief(machine, 'tree')['fiefs'][0]
-    machine.ok('fief grant guest -m 128M --domains 3 --vcpus 8 --ports 200 --creations 6')
+    machine.ok('fief grant guest -m 128M --domains 3 --vcpus 8 --ports 200 --creations 6 '
+               '--weight 300 --cap 75')
     one = node(machine, 'guest')
     check(one['budget'] == 128 * MIB and one['depth'] == 1, f'granted: {one}')
     check(one['domains']['limit'] == 3 and one['creations']['limit'] == 6, f'limits: {one}')
@@ -33,7 +34,7 @@ def grant_limit_revoke(bed):
     now = fief(machine, 'tree')['fiefs'][0]
     check(now['given'] - root['given'] == 128 * MIB == root['free'] - now['free'],
           f'the root had {root}, and has {now}')
-    check(one['cpu'] == {'weight': 256, 'own_weight': 256, 'cap': 0, 'used_ns': one['cpu']['used_ns']},
+    check(one['cpu'] == {'weight': 300, 'own_weight': 256, 'cap': 75, 'used_ns': one['cpu']['used_ns']},
           f"CPU time: {one['cpu']}")
     machine.ok('fief limit guest -m 64M --domains 5 --weight 512')
     machine.ok('fief limit guest --cap 150')

@@ -86,9 +86,8 @@ uint64_t fief_held(const struct fief_node *n);
 const char *right_name(unsigned i);
 extern const char *const limit_names[FIEF_LIMITS];
 
-// share.c: the share of CPU time of a fief that forest_read found. False: it is not to be seen.
-bool share_read(const struct fief_node *n, struct fief_share *s);
-// What the options say, FIEF_SAME where they do not; ends the program when they make no sense.
+// share.c: what the options say, FIEF_SAME where they do not; ends the program when they make no
+// sense.
 struct fief_share share_wanted(const struct options *o);
 // Sets what is not FIEF_SAME, of a fief just below.
 void share_change(const char *who, uint64_t identity, struct fief_share s);

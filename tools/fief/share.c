@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Shares of CPU time: of this fief and of those just below it. Further down they are not to be seen
-// from here.
+// Shares of CPU time of the fiefs just below.
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "fief.h"
 
 #define WEIGHT_MAX 65535u
-
-bool share_read(const struct fief_node *n, struct fief_share *s)
-{
-    memset(s, 0, sizeof(*s));
-    s->identity = n->depth == 0 ? 0 : n->identity;
-    return n->depth <= 1 && hv_call(FIEF_OP_get_share, s, sizeof(*s)) == 0;
-}
 
 static uint32_t amount(const char *option, const char *text, uint32_t least, uint32_t most)
 {

@@ -141,18 +141,11 @@ uint64_t fief_held(const struct fief_node *n)
     return n->budget > rest ? n->budget - rest : 0;
 }
 
-// Weight and cap, which are this fief's to set: of those just below.
+// The caller's own are for those above to set, and stand in their tree.
 static void add_share(struct table *t, const struct fief_node *n)
 {
-    struct fief_share s;
-
-    if (n->depth != 1 || !share_read(n, &s)) {
-        table_add(t, "-");
-        table_add(t, "-");
-        return;
-    }
-    table_add(t, "%u", s.weight);
-    table_add(t, s.cap != 0 ? "%u%%" : "-", s.cap);
+    table_add(t, n->depth != 0 && n->share.weight != 0 ? "%u" : "-", n->share.weight);
+    table_add(t, n->depth != 0 && n->share.cap != 0 ? "%u%%" : "-", n->share.cap);
 }
 
 static void print_tree(const struct forest *f)
@@ -183,16 +176,14 @@ static void print_tree(const struct forest *f)
 
 static void json_share(const struct fief_node *n)
 {
-    struct fief_share s;
-
-    if (!share_read(n, &s)) {
+    if (n->share.weight == 0) {
         return;
     }
     json_open("cpu", '{');
-    json_number("weight", s.weight);
-    json_number("own_weight", s.own_weight);
-    json_number("cap", s.cap);
-    json_number("used_ns", s.used);
+    json_number("weight", n->share.weight);
+    json_number("own_weight", n->share.own_weight);
+    json_number("cap", n->share.cap);
+    json_number("used_ns", n->share.used);
     json_close('}');
 }
 
