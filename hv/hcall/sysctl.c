@@ -12,7 +12,7 @@
 
 #define LIST_MAX 1024u // domains of one call; libxl never asks for more
 #define KEYS_MAX 32u
-#define LOCAL_DISTANCE 10u // of a node to itself, as ACPI's SLIT has it
+#define LOCAL_DISTANCE 20u // of the one node to itself, as Xen on Arm has it
 #define RING_CHUNK 256u
 
 // Copies a part of the log from *index on to the caller's buffer. Returns how much, or -E_FAULT.

@@ -232,8 +232,7 @@ def dma_round(machine, loop):
     """(requests in flight when the memory was the other guest's, frames adopted)"""
     # nobody waits in the background for the end of the guest, and cleans up after it
     machine.ok('xl create -e -q /tmp/dma.cfg', timeout=180)
-    machine.console('dma')
-    machine.guest_prompt()
+    machine.booted('dma')
     machine.guest_run(f'({loop}) >/dev/null 2>&1; sleep 1')
     machine.leave()
     victim = int(machine.ok('xl domid dma'))

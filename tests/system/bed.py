@@ -5,12 +5,13 @@ A test is a function under @test. It gets a Bed. With @test(machine=SPEC) the Be
 at dom0's prompt, xenstored and xenconsoled running, which all tests of that SPEC share one after
 the other; after each of them no guest may be left and every frame must be back.
 """
+import contextlib
 import re
 import time
 from dataclasses import dataclass, field
 
 import qemu
-from machine import Died, Failure, Machine
+from machine import Died, Failure, Machine, Timeout
 
 TESTS = []
 FIEF_ONLY = 'the expected console lines are those of Fief'
@@ -146,6 +147,20 @@ class Bed:
         self.machine.ok('xl create -p -q /domu/small.cfg && xl destroy small')
         self.machine.ok('sleep 1')
         self.frames = count_frames(self.machine)
+
+    @contextlib.contextmanager
+    def own_machine(self, spec, hypervisor=None):
+        """A machine of this test alone, with daemons running; counts its frames in the end."""
+        own = Bed(hypervisor or self.hypervisor, self.is_xen, self.folder, self.log)
+        try:
+            own.boot_shared(spec)
+            yield own.machine
+            own.settle()
+        except Timeout:
+            own.examine()
+            raise
+        finally:
+            own.close_shared()
 
     def settle(self):
         """After a test on a shared machine: back at dom0's prompt, no guest, no frame lost."""

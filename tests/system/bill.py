@@ -101,8 +101,7 @@ def bill_of_a_running_guest(bed):
     """Growth stays below the limits, and hypfs says the same as the program."""
     machine = bed.machine
     machine.ok('xl create -q /domu/guest2.cfg', timeout=180)
-    machine.console('guest2')
-    machine.guest_prompt()
+    machine.booted('guest2')
     machine.leave()
     check_sum(machine, 'with a guest that runs')
     bill = fief(machine, 'bill guest2')

@@ -109,9 +109,8 @@ def pv_disk_and_network(bed):
     """A guest's disk (a file in dom0) and network card (a bridge in dom0)."""
     machine = bed.machine
     machine.ok('start-net')
-    machine.ok('xl create -q /domu/pv.cfg', timeout=180)
-    machine.console('pv')
-    machine.guest_prompt()
+    machine.plug('xl create -q /domu/pv.cfg')
+    machine.booted('pv')
     text = machine.guest_run('ifconfig eth0 10.0.0.2 netmask 255.255.255.0 up; '
                              'ping -c 3 10.0.0.1')
     check(' 0% packet loss' in text, f'ping from the guest to dom0: {text[-200:]}')

@@ -7,10 +7,10 @@ import os
 import re
 
 import qemu
-from bed import Bed, check, test
+from bed import check, test
 from beds import PLAIN
 from devices import MIB, blob, disk_file, sha256
-from machine import GUEST_PROMPT, PROMPT
+from machine import PROMPT
 from tools import put
 from xl import wait_domid, wait_gone
 
@@ -21,21 +21,9 @@ DATA = 12 * MIB
 def dom0_with_disks(bed, *paths):
     """A machine whose dom0 has these files as /dev/vda, /dev/vdb, ...; counts frames at its end."""
     extra = [word for n, path in enumerate(paths) for word in qemu.disk(path, name=f'disk{n}')]
-    own = Bed(bed.hypervisor, bed.is_xen, bed.folder, bed.log)
-    try:
-        own.boot_shared(qemu.Spec(extra=tuple(extra)))
-        own.machine.ok('start-net')
-        yield own.machine
-        own.settle()
-    finally:
-        own.close_shared()
-
-
-def at_prompt(machine):
-    """Back on the console of a guest that has been at its prompt before."""
-    machine.console('guest')
-    machine.send('\n')
-    machine.expect(GUEST_PROMPT, 60)
+    with bed.own_machine(qemu.Spec(extra=tuple(extra))) as machine:
+        machine.ok('start-net')
+        yield machine
 
 
 def config(machine, *disks, root=''):
@@ -57,9 +45,8 @@ def block_device_under_load(bed):
     path = disk_file(bed, 'phy', data, 3 * DATA)
     with dom0_with_disks(bed, path) as machine:
         config(machine, 'phy:/dev/vda,xvda,w', 'format=raw,vdev=xvdb,access=rw,target=/disk.img')
-        machine.ok('xl create -q /tmp/guest.cfg', timeout=180)
-        machine.console('guest')
-        machine.guest_prompt()
+        machine.plug('xl create -q /tmp/guest.cfg')
+        machine.booted('guest')
         text = machine.guest_run(
             'ifconfig eth0 10.0.0.2 up; ping -c 20 -i 0.2 -s 1400 10.0.0.1 >/tmp/ping & '
             f'(dd if=/dev/xvda bs=1M count={new} iflag=direct 2>/dev/null | sha256sum '
@@ -81,9 +68,8 @@ def block_device_under_load(bed):
             machine.leave()
             machine.ok('sleep 1; xl destroy guest', timeout=120)
             if life < 2:
-                machine.ok('xl create -q /tmp/guest.cfg', timeout=180)
-                machine.console('guest')
-                machine.guest_prompt()
+                machine.plug('xl create -q /tmp/guest.cfg')
+                machine.booted('guest')
         text = machine.ok(f'sync; dd if=/dev/vda bs=1M count={new} iflag=direct 2>/dev/null | '
                           'sha256sum', 120)
         check(sha256(data) in text, 'a guest that died wrote where it did not write')
@@ -100,20 +86,18 @@ def lost_under_the_guest(bed):
     read = 'dd if=/dev/xvda bs=64k count=128 iflag=direct of=/dev/null'
     with dom0_with_disks(bed, path) as machine:
         config(machine, 'phy:/dev/vda,xvda,w')
-        machine.ok('xl create -q /tmp/guest.cfg', timeout=180)
-        machine.console('guest')
-        machine.guest_prompt()
+        machine.plug('xl create -q /tmp/guest.cfg')
+        machine.booted('guest')
         check('128+0 records in' in machine.guest_run(read, 90), 'the disk cannot be read')
         machine.leave()
         machine.ok('echo 1 >$(readlink -f /sys/block/vda/device)/../remove; [ ! -e /dev/vda ]')
-        at_prompt(machine)
+        machine.at_prompt('guest')
         check('128+0' not in machine.guest_run(read, 90), 'a disk that is not there is read')
         machine.leave()
         machine.run('xl block-detach guest xvda', timeout=90)
-        machine.ok('dd if=/dev/zero of=/found.img bs=1M count=8 2>/dev/null; '
-                   "xl block-attach guest 'format=raw,vdev=xvdc,access=rw,target=/found.img'",
-                   timeout=90)
-        at_prompt(machine)
+        machine.ok('dd if=/dev/zero of=/found.img bs=1M count=8 2>/dev/null')
+        machine.plug("xl block-attach guest 'format=raw,vdev=xvdc,access=rw,target=/found.img'")
+        machine.at_prompt('guest')
         machine.guest_run('n=0; until [ -b /dev/xvdc ] || [ $n -ge 20 ]; do sleep 1; n=$((n+1)); '
                           'done', 60)
         check('128+0 records in' in machine.guest_run(read.replace('xvda', 'xvdc'), 90),
@@ -128,8 +112,8 @@ def attach_that_cannot_be(bed):
     """Disks that are not there or are in use are refused; the guest keeps those that it has."""
     machine = bed.machine
     machine.ok('start-net; dd if=/dev/zero of=/one.img bs=1M count=4 2>/dev/null')
-    machine.ok('xl create -pq /domu/small.cfg \'disk=["format=raw,vdev=xvda,access=rw,'
-               'target=/one.img"]\'', timeout=90)
+    machine.plug('xl create -pq /domu/small.cfg \'disk=["format=raw,vdev=xvda,access=rw,'
+                 'target=/one.img"]\'')
     for spec in ('format=raw,vdev=xvdb,access=rw,target=/none.img',
                  'format=raw,vdev=xvda,access=rw,target=/one.img',
                  'phy:/dev/none,xvdc,w'):
@@ -162,9 +146,8 @@ def installed_and_booted(bed):
         machine.expect(re.escape(PROMPT), 60)
         wait_gone(machine, 'guest')
         config(machine, 'phy:/dev/vdc,xvda,w', root='root=/dev/xvda')
-        machine.ok('xl create -q /tmp/guest.cfg', timeout=180)
-        machine.console('guest')
-        text = machine.guest_prompt()
+        machine.plug('xl create -q /tmp/guest.cfg')
+        text = machine.booted('guest')
         check('EXT4-fs' in text or 'ext4' in text, f'no file system was mounted: {text[-300:]}')
         text = machine.guest_run('grep PRETTY /etc/os-release; grep " / " /proc/mounts; '
                                  'echo $BASH_VERSION; echo kept >/root/note; sync', 60)
@@ -174,8 +157,7 @@ def installed_and_booted(bed):
         old = int(machine.ok('xl domid guest'))
         machine.ok('xl reboot guest')
         wait_domid(machine, 'guest', old)
-        machine.console('guest')
-        machine.guest_prompt()
+        machine.booted('guest')
         check('kept' in machine.guest_run('cat /root/note'), 'what was written is not there')
         machine.leave()
         machine.ok('xl shutdown -w guest', timeout=180)

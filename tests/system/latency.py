@@ -18,16 +18,13 @@ def console_while_every_cpu_is_busy(bed):
     machine = bed.machine
     put(machine, '/tmp/spin', SPIN)
     machine.ok('xl create -q /domu/guest.cfg', timeout=180)
-    machine.console('guest')
-    machine.guest_prompt()
+    machine.booted('guest')
     machine.leave()
     for name in ('a', 'b'):
         machine.ok(f'xl create -q /domu/small.cfg name=\\"{name}\\" vcpus=2 '
                    'kernel=\\"/tmp/spin\\"')
         wait_state(machine, name, '[-r]-----')
-    machine.console('guest')
-    machine.send('\n')
-    machine.expect('domU# ', 60)
+    machine.at_prompt('guest')
     for n in range(5):
         check(f'is {n}' in machine.guest_run(f'echo this is {n}'), 'the console does not answer')
     text = machine.guest_run(

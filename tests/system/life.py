@@ -5,8 +5,8 @@ import struct
 
 from bed import check, test
 from beds import PLAIN
-from disks import at_prompt
-from tools import BITTEN, CRASH, POWEROFF, REBOOT, SHUTDOWN, one_call, put, small_of, wait_state
+from tools import BITTEN, CRASH, POWEROFF, REBOOT, SHUTDOWN, XEN_TOOLS, one_call, put, small_of, \
+    wait_state
 from xl import create, rows, wait_domid, wait_gone
 
 # functions of PSCI (Arm DEN 0022), called by HVC
@@ -124,26 +124,34 @@ def linux_panics(bed):
     machine.ok('head -c 400000 /domu/initrd.gz >/tmp/short.gz')
     machine.ok('xl create -q /domu/guest.cfg ramdisk=\\"/tmp/short.gz\\" '
                f'on_reboot=\\"preserve\\" {extra}', timeout=180)
-    machine.ok("n=0; until xl list guest | grep -q ' ---sr- '; do sleep 1; n=$((n+1)); "
-               '[ $n -lt 90 ] || break; done; [ $n -lt 90 ]', timeout=180)
+    machine.until("xl list guest | grep -q ' ---sr- '", 90)
     machine.ok('xl destroy guest; rm /tmp/short.gz')
     machine.ok(f'xl create -q /domu/guest.cfg {extra}', timeout=180)
-    machine.console('guest')
-    machine.guest_prompt()
+    machine.booted('guest')
     machine.guest_run('dmesg -c >/dev/null; echo 1 >/proc/sys/kernel/sysrq')
     machine.leave()
     old = int(machine.ok('xl domid guest; xl sysrq guest h').split()[0])
-    at_prompt(machine)
+    machine.at_prompt('guest')
     text = machine.guest_run('n=0; until dmesg | grep "sysrq: HELP" || [ $n -ge 20 ]; do sleep 1; '
                              'n=$((n+1)); done', 90)
     check(re.search('sysrq: HELP', text), 'the guest got no sysrq')
     machine.leave()
     machine.ok('xl sysrq guest c')
     wait_domid(machine, 'guest', old)
-    machine.console('guest')
-    machine.guest_prompt()
+    machine.booted('guest')
     machine.leave()
     machine.ok('xl destroy guest')
+
+
+@test()
+def watchdog_of_dom0(bed):
+    """xenwatchdogd keeps the machine up for longer than it asked for. Stopped, it lets it restart."""
+    machine = bed.start(PLAIN)
+    machine.boot()
+    machine.ok(f'{XEN_TOOLS}/xenwatchdogd 6 2; sleep 9; pidof xenwatchdogd')
+    machine.send('kill -STOP $(pidof xenwatchdogd)\n')
+    machine.expect(r'\(reason 4\): reboot|watchdog', 60)
+    machine.wait_end(60)
 
 
 @test(machine=PLAIN)

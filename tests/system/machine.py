@@ -202,6 +202,21 @@ class Machine:
             raise Failure(f'`{command}` succeeded and should not: {text.strip()[-300:]}')
         return text
 
+    def until(self, condition, tries=20):
+        """Waits until a condition of dom0's shell holds; looks once a second."""
+        self.ok(f'n=0; until {condition}; do sleep 1; n=$((n+1)); [ $n -lt {tries} ] || break; done; '
+                f'[ $n -lt {tries} ]', timeout=4 * tries)
+
+    def plug(self, command):
+        """An xl command that runs hotplug scripts. libxl kills those that take 40 s, and on a host
+        that is busy enough they do: then once more, as who sat there would."""
+        for last in (False, False, True):
+            status, text = self.run(command, timeout=180)
+            if status == 0:
+                return
+            if last or 'because of timeout' not in text:
+                raise Failure(f'`{command}` gave status {status}: {text.strip()[-300:]}')
+
     def console(self, guest):
         """Attaches to a guest's console; leave with leave()."""
         self.send(f'xl console {guest}\n')
@@ -213,6 +228,17 @@ class Machine:
         self.expect(GUEST_PROMPT, 60)
         self.guest_run(QUIET)
         return text
+
+    def booted(self, guest, timeout=180):
+        """On the console of a guest that starts, at its prompt; gives what it said before."""
+        self.console(guest)
+        return self.guest_prompt(timeout)
+
+    def at_prompt(self, guest):
+        """Back on the console of a guest that has been at its prompt before."""
+        self.console(guest)
+        self.send('\n')
+        self.expect(GUEST_PROMPT, 60)
 
     def guest_run(self, command, timeout=60):
         """A shell command in the guest whose console is attached: its output."""

@@ -6,10 +6,11 @@ import re
 import struct
 
 import qemu
-from bed import Bed, check, test
+from bed import check, test
 from badinput import damaged_tree
-from beds import ROOMY, boots
+from beds import PLAIN, ROOMY, boots
 from boot import boot_and_look
+from machine import TEST_INITRD
 from xl import create_and_boot, rows
 
 GIB = 1 << 30
@@ -31,21 +32,41 @@ def cpio_without(data, skipped):
     return b''.join(parts)
 
 
+# The bare-metal guest answer starts its vcpus, writes to each MiB of its memory, and answers each line
+# on its console with how many of both it has.
+ANSWER = 'kernel=\\"/test/answer.bin\\"'
+ASK = ('ask() { exec 3<>$(xenstore-read /local/domain/$(xl domid $1)/console/tty); echo >&3; '
+       'read -t 60 answer <&3; exec 3>&-; echo "$1 $answer"; }')
+
+
+def ask(machine, names):
+    """Each guest's answer on its console: {name: (vcpus, MiB)}."""
+    text = machine.ok(f'{ASK}; for name in {names}; do ask $name; done', timeout=900)
+    return {name: (int(vcpus), int(mib)) for name, vcpus, mib in
+            re.findall(r'^(\S+) here vcpus=(\d+) mib=(\d+)$', text, re.M)}
+
+
+def answers(machine, memory, vcpus):
+    """A guest of that size runs, and goes. Memory in MiB."""
+    machine.ok(f'xl create -q /domu/small.cfg {ANSWER} memory={memory} vcpus={vcpus}', timeout=900)
+    found = ask(machine, 'small')
+    check(found.get('small') == (vcpus, memory), f'{vcpus} vcpus, {memory} MiB: {found}')
+    check(rows(machine)['small'][1:3] == [str(memory), str(vcpus)], f'{memory} MiB in xl list')
+    machine.ok('xl destroy small', timeout=300)
+
+
 @test(xen='Xen finds no room for dom0 beside the modules')
 def machine_of_256_mib(bed):
     """dom0 without the guests' kernel in its initramfs, and one small guest."""
-    with open(qemu.INITRD, 'rb') as file:
+    with open(TEST_INITRD, 'rb') as file:
         small = gzip.compress(cpio_without(file.read(), b'domu/Image'), 1)
     path = os.path.join(bed.folder, 'small-dom0.cpio.gz')
     with open(path, 'wb') as file:
         file.write(small)
-    machine = bed.start(qemu.Spec(smp=1, memory=256, initrd=path,
-                                  options='dom0_mem=200M dom0_max_vcpus=1 loglvl=all'))
-    machine.boot()
-    check('XEN-STARTED rc=0' in machine.ok('start-xen'), 'the daemons do not start')
-    machine.ok('xl create -p -q /domu/small.cfg memory=8 && xl destroy small')
-    machine.send('poweroff\n')
-    machine.wait_end(60)
+    spec = qemu.Spec(smp=1, memory=256, initrd=path,
+                     options='dom0_mem=200M dom0_max_vcpus=1 loglvl=all')
+    with bed.own_machine(spec) as machine:
+        answers(machine, 8, 1)
 
 
 def huge(memory, smp=2, dom0=1024):
@@ -56,19 +77,18 @@ def huge(memory, smp=2, dom0=1024):
                      options=f'dom0_mem={dom0}M dom0_max_vcpus={smp} loglvl=all')
 
 
+def total_memory(machine):
+    return int(re.search(r'total_memory\s*:\s*(\d+)', machine.ok('xl info')).group(1))
+
+
 @test()
 def machine_of_64_gib(bed):
-    own = Bed(bed.hypervisor, bed.is_xen, bed.folder, bed.log)
-    try:
-        own.boot_shared(huge(65536))
-        total = int(re.search(r'total_memory\s*:\s*(\d+)', own.machine.ok('xl info')).group(1))
+    with bed.own_machine(huge(65536)) as machine:
+        total = total_memory(machine)
         check(total > 65536 - 512, f'xl info says {total} MiB of 65536')
-        create_and_boot(own.machine, 'guest')
-        own.machine.leave()
-        own.machine.ok('xl destroy guest')
-        own.settle()
-    finally:
-        own.close_shared()
+        create_and_boot(machine, 'guest')
+        machine.leave()
+        machine.ok('xl destroy guest')
 
 
 def two_banks(source):
@@ -93,18 +113,13 @@ def bank_above_4_gib(bed):
                      extra=tuple(word for path, at in ((tree, fdt), (bed.hypervisor, place))
                                  for word in ('-device', f'loader,file={path},addr={at:#x},'
                                               'force-raw=on')))
-    own = Bed(stub, False, bed.folder, bed.log)
-    try:
-        own.boot_shared(spec)
-        total = int(re.search(r'total_memory\s*:\s*(\d+)', own.machine.ok('xl info')).group(1))
+    with bed.own_machine(spec, stub) as machine:
+        total = total_memory(machine)
         check(3000 < total <= 3072, f'xl info says {total} MiB of 3072')
-        own.machine.ok('xl create -pq /domu/small.cfg memory=1600', timeout=180)
-        create_and_boot(own.machine, 'guest')
-        own.machine.leave()
-        own.machine.ok('xl destroy small && xl destroy guest')
-        own.settle()
-    finally:
-        own.close_shared()
+        machine.ok('xl create -pq /domu/small.cfg memory=1600', timeout=180)
+        create_and_boot(machine, 'guest')
+        machine.leave()
+        machine.ok('xl destroy small && xl destroy guest')
 
 
 @test(soak=True)
@@ -114,25 +129,48 @@ def machines_of_other_numbers_of_cpus(bed):
         bed.close_started()
 
 
+@test(machine=PLAIN)
+def guests_of_many_sizes(bed):
+    """All their vcpus run at once, all their memory holds what is written to it."""
+    machine = bed.machine
+    for memory, vcpus in ((8, 1), (16, 128), (900, 3)):
+        answers(machine, memory, vcpus)
+    machine.fails('xl create -pq /domu/small.cfg vcpus=129')
+
+
+def for_each(machine, count, command):
+    """A command that must succeed for $i from 1 on, some of them at a time."""
+    for first in range(1, count + 1, 20):
+        machine.ok(f'for i in $(seq {first} {first + 19}); do {command} || break; done; '
+                   f'[ $i = {first + 19} ]', timeout=600)
+
+
+def many_guests(machine, count):
+    """So many guests of 8 MiB; when all are there each of them answers. -e: an xl that waits for the
+    end of each looks at the end of all the others."""
+    for_each(machine, count, f'xl create -eq /domu/small.cfg {ANSWER} name=\\"s$i\\" memory=8')
+    check(len(rows(machine)) == count + 1, f'xl list shows {len(rows(machine))} domains')
+    found = ask(machine, f'$(seq {count} | sed s,^,s,)')
+    silent = [n for n in range(1, count + 1) if found.get(f's{n}') != (1, 8)]
+    check(not silent, f'{len(silent)} of {count} guests do not answer: {silent}')
+    for_each(machine, count, 'xl destroy s$i')
+
+
+@test(machine=ROOMY)
+def forty_guests(bed):
+    many_guests(bed.machine, 40)
+
+
 @test(machine=ROOMY, soak=True)
 def two_hundred_guests(bed):
-    """Alive at once, some of them running."""
-    machine = bed.machine
-    for first in range(0, 200, 20):
-        machine.ok(f'for i in $(seq {first} {first + 19}); do xl create -pq /domu/small.cfg '
-                   f'name=\\"s$i\\" memory=8 || break; done; [ $i = {first + 19} ]', timeout=600)
-    check(len(rows(machine)) == 201, f'xl list shows {len(rows(machine))} domains')
-    machine.ok('for i in $(seq 0 50 199); do xl unpause s$i; done; sleep 1')
-    for first in range(0, 200, 20):
-        machine.ok(f'for i in $(seq {first} {first + 19}); do xl destroy s$i; done', timeout=600)
+    many_guests(bed.machine, 200)
 
 
 @test(machine=boots('max', 8, 4096, 1024), soak=True)
 def linux_with_128_vcpus(bed):
     machine = bed.machine
     machine.ok('xl create -q /domu/guest.cfg memory=512 vcpus=128', timeout=300)
-    machine.console('guest')
-    machine.guest_prompt(1800)
+    machine.booted('guest', 1800)
     check(machine.guest_run('nproc', 300).strip() == '128', 'the guest lacks vcpus')
     machine.leave()
     machine.ok('xl destroy guest', timeout=300)
@@ -144,16 +182,11 @@ def guest_of_16_gib(bed):
     with open('/proc/meminfo', encoding='ascii') as file:
         free = int(re.search(r'MemAvailable:\s+(\d+)', file.read()).group(1)) << 10
     check(free > 18 * GIB, f'the host has {free // GIB} GiB of the 18 that this test touches')
-    own = Bed(bed.hypervisor, bed.is_xen, bed.folder, bed.log)
-    try:
-        own.boot_shared(huge(24576))
-        own.machine.ok('xl create -q /domu/guest.cfg memory=16384', timeout=900)
-        own.machine.console('guest')
-        own.machine.guest_prompt(600)
-        total = int(own.machine.guest_run("awk '/MemTotal/{print $2}' /proc/meminfo"))
+    with bed.own_machine(huge(24576)) as machine:
+        answers(machine, 16384, 1)
+        machine.ok('xl create -q /domu/guest.cfg memory=16384', timeout=900)
+        machine.booted('guest', 600)
+        total = int(machine.guest_run("awk '/MemTotal/{print $2}' /proc/meminfo"))
         check(total > 15 << 20, f'the guest sees {total} KiB of 16 GiB')
-        own.machine.leave()
-        own.machine.ok('xl destroy guest', timeout=300)
-        own.settle()
-    finally:
-        own.close_shared()
+        machine.leave()
+        machine.ok('xl destroy guest', timeout=300)

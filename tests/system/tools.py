@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What xl and its companions do beside the life of a guest: limits, scheduling, policies, sizes."""
+import hashlib
 import re
 import struct
 
 from bed import check, test
-from beds import PLAIN, ROOMY
+from beds import PLAIN
 from xl import create, rows, wait_gone
 
+PUT_TRIES = 4
 XEN_TOOLS = '/usr/lib/xen-4.17/bin'
 
 # hypercall 29 of public header sched.h: sub-operations, and reasons of a shutdown
@@ -28,11 +30,15 @@ def one_call(operation, first, second=0):
 
 
 def put(machine, path, data):
-    """A small file in dom0."""
+    """A small file in dom0. Xen on a busy host loses some of what is typed, so it is compared."""
     text = ''.join(f'\\{byte:03o}' for byte in data)
-    machine.ok(f": >{path}")
-    for i in range(0, len(text), 1600):
-        machine.ok(f"printf '{text[i:i + 1600]}' >>{path}")
+    for _ in range(PUT_TRIES):
+        machine.ok(f": >{path}")
+        for i in range(0, len(text), 1600):
+            machine.ok(f"printf '{text[i:i + 1600]}' >>{path}")
+        if machine.ok(f'sha256sum <{path}').split()[0] == hashlib.sha256(data).hexdigest():
+            return
+    check(False, f'{path} is not what was typed')
 
 
 def small_of(machine, data, **policies):
@@ -44,8 +50,7 @@ def small_of(machine, data, **policies):
 
 def wait_state(machine, name, pattern):
     """Waits for a column State of xl list."""
-    machine.ok(f"n=0; until xl list {name} | grep -q ' {pattern} '; do sleep 1; n=$((n+1)); "
-               '[ $n -lt 30 ] || break; done; [ $n -lt 30 ]', timeout=90)
+    machine.until(f"xl list {name} | grep -q ' {pattern} '", 30)
 
 
 @test(machine=PLAIN)
@@ -126,24 +131,24 @@ def pins(bed):
 
 @test(machine=PLAIN)
 def vcpus_and_memory_of_a_running_guest(bed):
-    """vcpu-set, mem-set, mem-max, sysrq, dump-core, xenctx on one guest."""
+    """vcpu-set, mem-set, mem-max, xenctx on one guest."""
     machine = bed.machine
     machine.ok('sed "s/^vcpus=.*/vcpus=1\\nmaxvcpus=2/" /domu/guest.cfg >/tmp/guest.cfg')
     machine.ok('xl create -q /tmp/guest.cfg', timeout=180)
-    machine.console('guest')
-    machine.guest_prompt()
+    machine.booted('guest')
     cpu1 = '/sys/devices/system/cpu/cpu1/online'
     # there is no udev in the guest that would switch the new CPU on
     machine.guest_run(f'(while ! echo 1 >{cpu1}; do sleep 1; done) 2>/dev/null & true')
     machine.leave()
     check(rows(machine)['guest'][2] == '1', 'the guest has more than one vcpu')
     machine.ok('xl vcpu-set guest 2')
-    machine.ok("n=0; until [ $(xl list guest | awk 'END {print $4}') = 2 ]; do sleep 1; "
-               'n=$((n+1)); [ $n -lt 20 ] || break; done; [ $n -lt 20 ]', timeout=60)
+    machine.until("[ $(xl list guest | awk 'END {print $4}') = 2 ]")
     machine.ok('xl mem-set guest 128')
-    machine.ok("n=0; until [ $(xl list guest | awk 'END {print $3}') = 128 ]; do sleep 1; "
-               'n=$((n+1)); [ $n -lt 20 ] || break; done; [ $n -lt 20 ]', timeout=60)
-    machine.ok('xl mem-max guest 160; xl sysrq guest h')
+    machine.until("[ $(xl list guest | awk 'END {print $3}') = 128 ]")
+    # the limit is 1 MiB of libxl's own above what is asked for
+    machine.ok('xl mem-max guest 160')
+    text = machine.ok("xentop -b -i 1 | awk '$1 == \"guest\" {print $7}'")
+    check(text.split() == [str(161 * 1024)], f'xl mem-max 160: the limit is {text.strip()} KiB')
     text = machine.ok(f'{XEN_TOOLS}/xenctx $(xl domid guest) 0')
     check(re.search(r'PC:\s+[0-9a-f]{16}', text), f'xenctx shows no PC: {text[:200]}')
     machine.ok('xl vcpu-set guest 1')
@@ -177,41 +182,18 @@ def parameters(bed):
 
 
 @test(machine=PLAIN)
-def guests_of_many_sizes(bed):
-    machine = bed.machine
-    for memory, vcpus in ((8, 1), (16, 128), (900, 1)):
-        machine.ok(f'xl create -pq /domu/small.cfg memory={memory} vcpus={vcpus}', timeout=180)
-        check(rows(machine)['small'][1] == str(memory), f'a guest of {memory} MiB')
-        machine.ok('xl destroy small')
-    machine.fails('xl create -pq /domu/small.cfg vcpus=129')
-
-
-@test(machine=PLAIN)
 def eight_vcpus(bed):
     machine = bed.machine
     machine.ok('xl create -q /domu/guest.cfg vcpus=8', timeout=180)
-    machine.console('guest')
-    machine.guest_prompt(300)
+    machine.booted('guest', 300)
     check(machine.guest_run('nproc').strip() == '8', 'the guest lacks vcpus')
     machine.leave()
     machine.ok('xl destroy guest')
 
 
-@test(machine=ROOMY)
-def forty_small_guests(bed):
-    """Alive at once, running, and gone again."""
-    machine = bed.machine
-    machine.ok('for i in $(seq 40); do xl create -pq /domu/small.cfg name=\\"s$i\\" memory=8 || '
-               'break; done; [ $i = 40 ]', timeout=300)
-    check(len(rows(machine)) == 41, 'xl list does not show all guests')
-    machine.ok('for i in 1 2 3; do xl unpause s$i; done; sleep 1; '
-               'for i in $(seq 40); do xl destroy s$i; done', timeout=300)
-
-
 def wait_list(machine, command, count):
     """Waits until a list shows so many entries under its title."""
-    machine.ok(f'n=0; until [ $({command} | tail -n +2 | grep -c .) = {count} ]; do sleep 1; '
-               'n=$((n+1)); [ $n -lt 20 ] || break; done; [ $n -lt 20 ]', timeout=60)
+    machine.until(f'[ $({command} | tail -n +2 | grep -c .) = {count} ]')
 
 
 @test(machine=PLAIN)
@@ -221,16 +203,13 @@ def attach_and_detach(bed):
     machine.ok('start-net; dd if=/dev/urandom of=/more.img bs=1M count=4 2>/dev/null')
     wanted = machine.ok('sha256sum </more.img').split()[0]
     create(machine, 'guest')
-    machine.console('guest')
-    machine.guest_prompt()
+    machine.booted('guest')
     machine.leave()
-    machine.ok("xl block-attach guest 'format=raw,vdev=xvdb,access=rw,target=/more.img'")
-    machine.ok('xl network-attach guest bridge=xenbr0')
+    machine.plug("xl block-attach guest 'format=raw,vdev=xvdb,access=rw,target=/more.img'")
+    machine.plug('xl network-attach guest bridge=xenbr0')
     wait_list(machine, 'xl block-list guest', 1)
     wait_list(machine, 'xl network-list guest', 1)
-    machine.console('guest')
-    machine.send('\n')
-    machine.expect('domU# ', 30)
+    machine.at_prompt('guest')
     text = machine.guest_run('n=0; while [ ! -e /dev/xvdb ] && [ $n -lt 20 ]; do sleep 1; '
                              'n=$((n+1)); done; sha256sum </dev/xvdb; ifconfig eth0 10.0.0.3 up; '
                              'ping -c 2 10.0.0.1', 90)
