@@ -8,6 +8,7 @@
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "port/mem.h"
 #include "port/timer.h"
 
 #define LIST_MAX 512u // names of one directory; it ends there
@@ -71,6 +72,33 @@ static uint64_t get_promised(const struct place *p)
 
     pool_bill(&p->fief->pool, &b);
     return b.promised;
+}
+
+static uint64_t get_given(const struct place *p)
+{
+    struct pool_bill b;
+
+    pool_bill(&p->fief->pool, &b);
+    return b.given;
+}
+
+static uint64_t total_of(struct account *a)
+{
+    struct account_bill b;
+
+    account_bill(a, &b);
+    return b.total;
+}
+
+// The fief's own pages, and in the root the hypervisor's: with these /fief adds up to the budget.
+static uint64_t get_own(const struct place *p)
+{
+    return total_of(&p->fief->account);
+}
+
+static uint64_t get_hypervisor(const struct place *p)
+{
+    return p->fief == fief_root ? total_of(account_of_frame(frame_of_ptr(fief_root))) : 0;
 }
 
 static uint64_t get_domains(const struct place *p)
@@ -205,6 +233,11 @@ static uint64_t receipt_steps(const struct place *p)
     return p->receipt.notes.steps;
 }
 
+static uint64_t receipt_waits(const struct place *p)
+{
+    return p->receipt.notes.waits;
+}
+
 static uint64_t receipt_longest(const struct place *p)
 {
     return p->receipt.notes.longest * NS_PER_SECOND / time_frequency();
@@ -307,14 +340,15 @@ static const struct leaf receipt_leaves[] = {
     NUMBER("domid", receipt_domid),      TEXT("handle", receipt_handle),
     TEXT("held", receipt_held),          NUMBER("left", receipt_left),
     NUMBER("longest_ns", receipt_longest), NUMBER("peak", receipt_peak),
-    NUMBER("steps", receipt_steps),
+    NUMBER("steps", receipt_steps),      NUMBER("waits", receipt_waits),
 };
 static const struct dir receipt_dir = {LEAVES(receipt_leaves)};
 static const struct dir receipts = {
     .name = "receipts", .any = &receipt_dir, .pick = pick_receipt, .next = next_receipt};
 
 static const struct leaf fief_leaves[] = {
-    NUMBER("domains", get_domains),   NUMBER("free", get_free),
+    NUMBER("domains", get_domains), NUMBER("free", get_free),         NUMBER("given", get_given),
+    NUMBER("hypervisor", get_hypervisor), NUMBER("own", get_own),
     NUMBER("promised", get_promised), NUMBER("ram", get_ram),
 };
 static const struct dir *const fief_subs[] = {&domains, &receipts};

@@ -79,6 +79,17 @@ def price_of_2_gib(bed):
         price_is_taken(bed.machine, config(bed.machine, **keys), 'priced')
 
 
+def hypfs_adds_up(machine):
+    """All that hypfs says is held, given or free is the machine."""
+    entries = machine.ok('xenhypfs ls /fief/domain').split()
+    parts = ['free', 'given', 'hypervisor', 'own']
+    parts += [f'domain/{name}/held' for name in entries if name.isdigit()]
+    said = machine.ok('; '.join(f'xenhypfs cat /fief/{part}' for part in [*parts, 'ram'])).split()
+    values = [int(value) for value in said]
+    check(len(parts) > 5 and sum(values[:-1]) == values[-1] == machine.spec.memory * 256,
+          f'hypfs: {dict(zip(parts, values))} is not {values[-1]}')
+
+
 def adopted_is_said(machine):
     """The last guest's console and store pages were dom0's: by whom, which; the same in hypfs."""
     receipt = fief(machine, 'receipts -n 1')[0]
@@ -115,6 +126,7 @@ def bill_of_a_running_guest(bed):
         said = int(machine.ok(f'xenhypfs cat {root}/class/{name}/held'))
         check(said == held, f'{name}: fief says {held}, hypfs {said}')
     check('held' in machine.ok('xenhypfs tree'), 'xenhypfs tree does not show it')
+    hypfs_adds_up(machine)
     machine.ok('xl destroy guest2')
     machine.fails(f'xenhypfs cat {root}/held')
     check(machine.ok('xenhypfs cat /fief/receipts/0/left').strip() == '0', 'something is left')
@@ -134,6 +146,11 @@ def tables_and_errors(bed):
             ('', 2, 'command'), ('frob', 2, 'frob'), ('--frob', 2, 'frob'), ('top -d x', 2, '-d x'),
             ('bill nobody', 1, 'nobody'), ('bill 4711', 1, '4711'), ('price', 2, 'configuration'),
             ('price /none.cfg', 1, '/none.cfg'), ('price /domu/tiny', 1, '/domu/tiny'),
+            ('price /domu', 1, '/domu: Is a directory'), ('price ""', 1, 'empty'),
+            ('price /domu/guest.cfg x', 2, '`x`'), ('bill ""', 1, '(empty)'),
+            ('receipts -n 0', 2, '-n 0'),
+            (f'price {config(machine, memory=64, max_grant_frames=65)}', 1, 'max_grant_frames is'),
+            (f'price {config(machine, memory=99999999)}', 1, 'memory is'),
             (f'price {config(machine, vcpus=4000)}', 1, 'vcpus=4000'),
             (f'price {config(machine, memory=64, maxmem=128)}', 1, 'maxmem=128')):
         got, text = machine.run(f'fief {arguments}')

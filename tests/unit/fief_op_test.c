@@ -511,7 +511,7 @@ static void test_hypfs(void **state)
     (void)state;
     boot(1);
     hypfs_names("/fief", names);
-    assert_string_equal(names, "domain receipts domains free promised ram ");
+    assert_string_equal(names, "domain receipts domains free given hypervisor own promised ram ");
     hypfs_names("/fief/receipts", names);
     assert_string_equal(names, "");
     d = guest_with_ram();
@@ -526,6 +526,10 @@ static void test_hypfs(void **state)
     assert_int_equal(hypfs_number("/fief/domain/1/class/ram/held"), PAGES_2M + 2);
     assert_int_equal(hypfs_number("/fief/domain/1/class/sink/limit"), 0);
     assert_int_equal(hypfs_number("/fief/domain/0/class/sink/limit"), 1);
+    assert_int_equal(hypfs_number("/fief/free") + hypfs_number("/fief/given") +
+                         hypfs_number("/fief/hypervisor") + hypfs_number("/fief/own") +
+                         hypfs_number("/fief/domain/0/held") + hypfs_number("/fief/domain/1/held"),
+                     hypfs_number("/fief/ram"));
     // Room for the head alone, and for half of it: what is needed is said.
     assert_int_equal(hypfs("/fief/domain", buffer, sizeof(*head)), -E_NOBUFS);
     assert_int_equal(head->content_len, 2 * (sizeof(struct xen_hypfs_dirlistentry) + 0));

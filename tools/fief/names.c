@@ -63,6 +63,7 @@ uint16_t domain_named(const char *text)
             return b.domid;
         }
     }
-    fail(EXIT_FAILED, "%s: no domain of this fief has that name%s; see `fief bill`", text,
+    fail(EXIT_FAILED, "%s: no domain of this fief has that name%s; see `fief bill`",
+         *text ? text : "(empty)",
          store_open() ? "" : " (xenstore does not answer, so only numbers are known)");
 }

@@ -50,17 +50,28 @@ static void read_wish(XLU_Config *c, const char *path, const struct wish *w, lon
     }
 }
 
-static void read_config(const char *path, long value[WISHES])
+// Xen's parser ends the program when it cannot read, so that is tried before.
+static void must_be_readable(const char *path)
 {
-    XLU_Config *c = xlu_cfg_init(stderr, path);
     FILE *file = fopen(path, "r");
-    int error;
+    bool good = file && (fgetc(file) != EOF || !ferror(file));
+    int error = errno;
 
     if (file) {
         fclose(file);
-    } else {
-        fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
     }
+    if (!good) {
+        fail(EXIT_FAILED, "%s: %s", *path ? path : "the name of the configuration is empty",
+             strerror(error));
+    }
+}
+
+static void read_config(const char *path, long value[WISHES])
+{
+    XLU_Config *c = xlu_cfg_init(stderr, path);
+    int error;
+
+    must_be_readable(path);
     error = c ? xlu_cfg_readfile(c, path) : ENOMEM;
     if (error) {
         fail(EXIT_FAILED, "%s: not a configuration that xl would take: %s", path,
@@ -157,6 +168,9 @@ static void json_frames(const char *key, const uint32_t *frames)
 
 static void show_json(const struct fief_price *p)
 {
+    struct fief_budget b;
+
+    hv_must(FIEF_OP_budget, &b, sizeof(b), "the budget of the fief");
     json_open(NULL, '{');
     json_number("frame_bytes", 4096);
     json_frames("floor", p->floor);
@@ -164,8 +178,18 @@ static void show_json(const struct fief_price *p)
     json_number("floor_total", sum(p->floor));
     json_number("promised", p->promised);
     json_number("promised_ceiling", p->promised_ceiling);
+    json_number("available", b.free - b.promised);
     json_close('}');
     json_end();
+}
+
+// Which of the wishes is beyond what there is: asked for with as few grant frames as there can be.
+static const char *beyond(const struct fief_price *p)
+{
+    struct fief_price less = *p;
+
+    less.max_grant_frames = 1;
+    return hv_call(FIEF_OP_price, &less, sizeof(less)) == -EINVAL ? "memory" : "max_grant_frames";
 }
 
 int command_price(const struct options *o, int argc, char **argv)
@@ -174,8 +198,11 @@ int command_price(const struct options *o, int argc, char **argv)
     long value[WISHES];
     long error;
 
-    if (argc != 1) {
-        fail(EXIT_USAGE, "price: name one configuration, such as /etc/xen/guest.cfg");
+    if (argc == 0) {
+        fail(EXIT_USAGE, "price: name a configuration, such as /etc/xen/guest.cfg");
+    }
+    if (argc > 1) {
+        fail(EXIT_USAGE, "price: one configuration at a time; `%s` is too much", argv[1]);
     }
     read_config(argv[0], value);
     p.memory_kib = (uint64_t)value[MAXMEM] * KIB;
@@ -185,11 +212,12 @@ int command_price(const struct options *o, int argc, char **argv)
     p.max_evtchn_port = (uint32_t)value[EVENTS];
     p.max_grant_frames = (int32_t)value[GRANTS];
     error = hv_call(FIEF_OP_price, &p, sizeof(p));
+    if (error == -EINVAL) {
+        fail(EXIT_FAILED, "%s: %s is beyond what the hypervisor offers", argv[0], beyond(&p));
+    }
     if (error < 0) {
         fail(EXIT_FAILED, "%s: %s", argv[0],
-             error == -EINVAL   ? "no such domain can be made; vcpus, memory or max_grant_frames "
-                                  "are beyond what the hypervisor offers"
-             : error == -ENOMEM ? "its memory needs more page tables than shadow_memory allows"
+             error == -ENOMEM ? "its memory needs more page tables than shadow_memory allows"
                                 : strerror((int)-error));
     }
     if (o->json) {
