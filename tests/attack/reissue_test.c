@@ -440,6 +440,7 @@ static void make_managers(void)
     }
 }
 
+// The argument of a pause, or of another call upon a vcpu; its context goes behind the argument.
 static void fill_pause(struct domain *by, uint64_t at, uint16_t whom, uint32_t cmd)
 {
     struct xen_domctl *op = bed_memory(by, at);
@@ -448,9 +449,13 @@ static void fill_pause(struct domain *by, uint64_t at, uint16_t whom, uint32_t c
     op->cmd = cmd;
     op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
     op->domain = whom;
+    if (cmd == XEN_DOMCTL_getvcpucontext) {
+        op->u.vcpucontext.ctxt.q = at + PAGE_SIZE / 2;
+    }
 }
 
-// What one vcpu does again and again: stop somebody, let him go.
+// What one vcpu does again and again: stop somebody, ask for its registers, let it go, and ask for
+// them while it runs, which stops it as well.
 static struct stopper {
     struct vcpu *vcpu;
     uint64_t at;
@@ -478,13 +483,14 @@ static struct stopper *stopper_on(unsigned cpu)
 
 static void one_stop(unsigned cpu, struct stopper *s)
 {
+    static const uint32_t commands[] = {XEN_DOMCTL_pausedomain, XEN_DOMCTL_getvcpucontext,
+                                        XEN_DOMCTL_unpausedomain, XEN_DOMCTL_getvcpucontext};
     const uint64_t reg[5] = {s->at};
     enum bed_end end;
     long result;
 
     if (!s->calling) {
-        fill_pause(s->vcpu->domain, s->at, s->whom,
-                   s->left % 2 ? XEN_DOMCTL_unpausedomain : XEN_DOMCTL_pausedomain);
+        fill_pause(s->vcpu->domain, s->at, s->whom, commands[(4 - s->left % 4) % 4]);
         bed_set_call(s->vcpu, __HYPERVISOR_domctl, reg);
         s->calling = true;
     }
@@ -548,7 +554,7 @@ static void test_managers_stop_each_other(void **state)
             }
         }
     }
-    print_message("%u stops and starts by dom0, %u by managers\n", by_dom0, by_managers);
+    print_message("%u calls upon vcpus by dom0, %u by managers\n", by_dom0, by_managers);
     assert_true(by_managers > 60);
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(tools_destroy(manager[i]->domid), 0);
