@@ -345,10 +345,11 @@ static void encode_unbound(struct world *w, const struct op *o, struct call *c, 
 static void apply_unbound(struct world *w, const struct op *o, const struct outcome *out)
 {
     const struct evtchn_alloc_unbound *a = (const void *)out->argument;
-    bool may = domain_of(w, o->who)->life == LIFE_LIVES &&
-               domain_of(w, o->other)->life != LIFE_NONE;
+    uint8_t other = domain_of(w, o->other)->life;
+    bool may = domain_of(w, o->who)->life == LIFE_LIVES && other != LIFE_NONE;
 
-    if (worked(w, may ? MUST_WORK : MUST_FAIL, out->result == 0)) {
+    // Who is dying may be gone by the reaper's work before the call is made.
+    if (worked(w, !may ? MUST_FAIL : other == LIFE_ENDS ? MAY_FAIL : MUST_WORK, out->result == 0)) {
         model_unbound(&w->model, o->who, a->port, o->other);
     }
 }
@@ -616,8 +617,8 @@ static bool left_out(const struct world *w, const struct op *o)
     const struct model_domain *d = &w->model.domain[o->who];
     bool block = o->kind == OP_POPULATE_BLOCK || o->kind == OP_DECREASE_BLOCK;
 
-    // The second fief lasts as long as its manager does.
-    if (o->who == MODEL_MANAGER && o->kind == OP_DESTROY) {
+    // The second fief lasts as long as its manager does, whose calls go on from its registers.
+    if (o->who == MODEL_MANAGER && (o->kind == OP_DESTROY || o->kind == OP_SET_CONTEXT)) {
         return true;
     }
     if (o->who == 0 && (block || o->kind == OP_SHARE || o->kind == OP_FIX || o->kind == OP_CLAIM ||
