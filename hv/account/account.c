@@ -14,8 +14,11 @@ static _Atomic uint64_t fail_after; // the charge that is made to fail, counted 
 // The frames of accounts that were closed while somebody else held the lock.
 static void take_returned(struct pool *pool)
 {
-    uint32_t n = atomic_exchange_explicit(&pool->returned, 0, memory_order_acquire);
+    uint32_t n = atomic_load_explicit(&pool->returned, memory_order_relaxed);
 
+    if (n != 0) {
+        n = atomic_exchange_explicit(&pool->returned, 0, memory_order_acquire);
+    }
     while (n != 0) {
         mfn_t m = mfn(n);
 
@@ -36,10 +39,10 @@ bool pool_trylock(struct pool *pool)
 
 void pool_lock(struct pool *pool)
 {
-    if (spin_is_locked(&pool->lock)) {
+    if (!spin_trylock(&pool->lock)) {
         pool->contended++; // only a figure: lost updates are harmless
+        spin_lock(&pool->lock);
     }
-    spin_lock(&pool->lock);
     take_returned(pool);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The frame table. Called by account/ and core/. Class, order and links are changed only by
+// The frame frame_table. Called by account/ and core/. Class, order and links are changed only by
 // account.c under the pool's lock; the counts by anybody who holds the lock that keeps the frame
 // where it is.
 #include "account/frame.h"
@@ -9,12 +9,7 @@
 #include "lib/panic.h"
 #include "lib/string.h"
 
-static struct {
-    struct frame *entry;
-    uint32_t base;
-    uint32_t count;
-    uint32_t ram;
-} table;
+struct frame_table frame_table;
 
 static const char *const class_names[FC_COUNT] = {
     [FC_FREE] = "free",      [FC_HV] = "hypervisor",  [FC_FIEF] = "fief",
@@ -36,36 +31,30 @@ static const struct use_field {
 void frame_table_init(struct frame *entries, mfn_t base, uint32_t count)
 {
     memset(entries, 0, (size_t)count * sizeof(*entries));
-    table.entry = entries;
-    table.base = base.n;
-    table.count = count;
-    table.ram = 0;
+    frame_table.entry = entries;
+    frame_table.base = base.n;
+    frame_table.count = count;
+    frame_table.ram = 0;
 }
 
 void frame_found(uint32_t count)
 {
-    table.ram += count;
+    frame_table.ram += count;
 }
 
 uint32_t frame_ram_count(void)
 {
-    return table.ram;
+    return frame_table.ram;
 }
 
 mfn_t frame_table_base(void)
 {
-    return mfn(table.base);
+    return mfn(frame_table.base);
 }
 
 uint32_t frame_table_count(void)
 {
-    return table.count;
-}
-
-struct frame *frame_entry(mfn_t m)
-{
-    invariant(m.n - table.base < table.count);
-    return &table.entry[m.n - table.base];
+    return frame_table.count;
 }
 
 // The head of the run that m lies in, if that is of orders from..to - 1 or above.
@@ -75,7 +64,7 @@ static inline mfn_t run_among(mfn_t m, unsigned from, unsigned to)
         mfn_t head = mfn(m.n & ~((1u << order) - 1));
         uint32_t info;
 
-        if (head.n < table.base) {
+        if (head.n < frame_table.base) {
             break;
         }
         info = atomic_load_explicit(&frame_entry(head)->info, memory_order_relaxed);
@@ -100,7 +89,7 @@ mfn_t frame_run(mfn_t m)
 
 bool frame_exists(mfn_t m)
 {
-    return m.n - table.base < table.count && frame_run(m).n != 0;
+    return m.n - frame_table.base < frame_table.count && frame_run(m).n != 0;
 }
 
 unsigned frame_order(mfn_t head)

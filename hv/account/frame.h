@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "lib/panic.h"
 #include "lib/types.h"
 
 #define ORDER_MAX 9u
@@ -66,7 +67,22 @@ uint32_t frame_ram_count(void);
 
 // True for a frame of RAM that has an owner.
 bool frame_exists(mfn_t m);
-struct frame *frame_entry(mfn_t m);
+
+extern struct frame_table {
+    struct frame *entry;
+    uint32_t base;
+    uint32_t count;
+    uint32_t ram;
+} frame_table; // of frame.c; here for frame_entry alone, which most of account/ goes through
+
+static inline struct frame *frame_entry(mfn_t m)
+{
+    uint32_t i = m.n - frame_table.base;
+
+    invariant(i < frame_table.count);
+    return &frame_table.entry[i];
+}
+
 // First frame of the run that m lies in.
 mfn_t frame_run(mfn_t m);
 unsigned frame_order(mfn_t head);

@@ -217,8 +217,12 @@ void guest_printk(const struct domain *d, const char *fmt, ...)
     char line[LINE_MAX];
     size_t at = sizeof(where) - NAME_PART;
     struct fief *f = d->fief;
+    bool to_machine = guest_level >= LOG_WARNING && within_limit();
     va_list ap;
 
+    if (f->parent == NULL && !to_machine) {
+        return;
+    }
     (void)format(where + at, NAME_PART, "d%u", d->domid);
     va_start(ap, fmt);
     (void)vformat(text, sizeof(text), fmt, ap);
@@ -227,7 +231,7 @@ void guest_printk(const struct domain *d, const char *fmt, ...)
         log_write(&f->log, line, make_line(line, where + at, text));
         at = name_from_above(f, where, at);
     }
-    if (guest_level >= LOG_WARNING && within_limit()) {
+    if (to_machine) {
         message(where + at, text);
     }
 }

@@ -116,16 +116,15 @@ static enum step settle_vcpus(struct domain *d)
     return epoch_passed(&d->quiet) ? STEP_DONE : STEP_WAIT;
 }
 
-// Runs of one class, at most *runs of them; true when none is left.
+// Runs of one class, at most *runs of them. False: not now, somebody else has the pool's lock.
 static bool refund_class(struct account *a, enum frame_class c, unsigned *runs)
 {
-    enum refunded done = REFUNDED_RUN;
-
-    while (done == REFUNDED_RUN && *runs > 0) {
-        done = account_refund_first(a, c);
-        (*runs)--;
+    for (; a->held[c] != 0 && *runs > 0; (*runs)--) {
+        if (account_refund_first(a, c) != REFUNDED_RUN) {
+            return false;
+        }
     }
-    return done == REFUNDED_NOTHING;
+    return true;
 }
 
 // All that the account holds goes back, class by class, but the domain's own frame. Several who end
@@ -133,13 +132,13 @@ static bool refund_class(struct account *a, enum frame_class c, unsigned *runs)
 static enum step settle_p2m(struct domain *d)
 {
     unsigned runs = STEP_RUNS;
-    bool empty = true;
 
-    for (unsigned c = 0; empty && c < FC_COUNT; c++) {
-        empty = c == FC_DOMAIN || d->account.held[c] == 0 ||
-                refund_class(&d->account, (enum frame_class)c, &runs);
+    for (unsigned c = 0; c < FC_COUNT; c++) {
+        if (c != FC_DOMAIN && !refund_class(&d->account, (enum frame_class)c, &runs)) {
+            return STEP_AGAIN;
+        }
     }
-    return empty && account_forgo(&d->account) ? STEP_DONE : STEP_AGAIN;
+    return runs > 0 && account_forgo(&d->account) ? STEP_DONE : STEP_AGAIN;
 }
 
 static enum step settle_domid(struct domain *d)

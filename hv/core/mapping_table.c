@@ -68,13 +68,23 @@ static int frame_add(struct domain *d)
     t->frames++;
     f = frame_ptr(m);
     f->index = t->lowest_empty;
-    for (uint32_t i = 0; i < MAPPING_RECORDS; i++) {
-        f->record[i].handle = (f->index << MAPPING_SHIFT) | i;
-        f->record[i].hash_next = i + 1 < MAPPING_RECORDS ? i + 2 : 0;
-    }
-    f->first_free = 1;
     partial_add(t, f);
     return 0;
+}
+
+static struct mapping *record_take(struct mapping_frame *f)
+{
+    struct mapping *m;
+
+    if (f->first_free != 0) {
+        m = &f->record[f->first_free - 1];
+        f->first_free = m->hash_next;
+    } else {
+        m = &f->record[f->fresh];
+        m->handle = (f->index << MAPPING_SHIFT) | f->fresh++;
+    }
+    f->used++;
+    return m;
 }
 
 // The hash goes back with the last view, the directory with the last record.
@@ -108,10 +118,8 @@ int mapping_new(struct domain *mapper, enum mapping_kind kind, struct mapping **
         return err;
     }
     f = frame_at(mapper->p2m.mappings, mapper->p2m.mappings->partial - 1);
-    m = &f->record[f->first_free - 1];
-    f->first_free = m->hash_next;
-    f->used++;
-    if (f->first_free == 0) {
+    m = record_take(f);
+    if (f->used == MAPPING_RECORDS) {
         partial_remove(mapper->p2m.mappings, f);
     }
     m->kind = (uint8_t)kind;
@@ -152,7 +160,7 @@ void mapping_free(struct mapping *m)
     struct domain *d = m->mapper;
     struct mapping_table *t = d->p2m.mappings;
     struct mapping_frame *f = frame_at(t, m->handle >> MAPPING_SHIFT);
-    bool was_full = f->first_free == 0;
+    bool was_full = f->used == MAPPING_RECORDS;
 
     if (m->kind == MAPPING_VIEW && (m->flags & MAPPING_HASHED)) {
         unhash_view(t, m);

@@ -14,11 +14,12 @@
 
 struct mapping_frame {
     uint32_t used;
-    uint32_t first_free; // record + 1
+    uint32_t first_free; // record + 1, of those that have been given back
+    uint32_t fresh;      // records from here on have never been used
     uint32_t index;      // in the directory
     uint32_t next;       // index + 1 of the next frame with a free record
     uint32_t prev;
-    uint32_t pad[11];
+    uint32_t pad[10];
     struct mapping record[MAPPING_RECORDS];
 };
 

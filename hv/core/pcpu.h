@@ -15,6 +15,9 @@ struct share;
 struct timer;
 struct vcpu;
 
+// A power of two, so that one's own is found by a shift; whole cache lines, so that none is shared.
+#define PCPU_SIZE 256
+
 struct pcpu {
     struct vcpu *loaded;         // whose registers are in the hardware; only this pcpu changes it
     uint32_t number;
@@ -51,7 +54,7 @@ struct pcpu {
     uint64_t stretch_longest;
     const char *stretch_what;
     const char *stretch_longest_what;
-};
+} __attribute__((aligned(PCPU_SIZE)));
 
 extern struct pcpu pcpus[PCPU_MAX];
 

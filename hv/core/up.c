@@ -39,11 +39,16 @@ void up_enter(struct arch_vcpu *a)
     }
 }
 
+static inline bool was_chosen(const struct pcpu *p, const struct vcpu *v)
+{
+    return v && v == p->running &&
+           atomic_load_explicit(&v->sched.state, memory_order_relaxed) == SCHED_RUNNING;
+}
+
 // Whether the one who has been running goes on: nothing has happened that would change that.
 static inline bool goes_on(struct pcpu *p, const struct vcpu *v)
 {
-    return v && v == p->running && !atomic_load_explicit(&p->kicked, memory_order_relaxed) &&
-           atomic_load_explicit(&v->sched.state, memory_order_relaxed) == SCHED_RUNNING;
+    return was_chosen(p, v) && !atomic_load_explicit(&p->kicked, memory_order_relaxed);
 }
 
 // Says that v is in its guest from now on. False: something has come up, and it is not.
@@ -93,7 +98,7 @@ struct arch_vcpu *up_leave(void)
     struct vcpu *v = p->loaded;
 
     // What is seldom is left to one call at the end, so that the usual way has no frame to make.
-    if (!goes_on(p, v) || !set_in_guest(p, v) || vgic_wants_slots(&v->vgic) ||
+    if (!was_chosen(p, v) || !set_in_guest(p, v) || vgic_wants_slots(&v->vgic) ||
         v->vgic.slots.used || p->slots_live || stretch_on(p)) {
         return leave_slowly(p);
     }

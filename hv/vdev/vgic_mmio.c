@@ -199,12 +199,15 @@ struct span {
 
 static uint64_t span_flags(const struct span *s)
 {
+    unsigned bit = (unsigned)__builtin_ctz(s->r->flag);
+    const struct vgic_irq *end = s->line + s->count;
     uint64_t value = 0;
 
-    for (unsigned i = 0; i < s->count; i++) {
-        value |= (uint64_t)((s->line[i].flags & s->r->flag) != 0) << i;
+    // Linux reads these; each line's bit goes in at the top and moves down.
+    for (const struct vgic_irq *l = s->line; l != end; l++) {
+        value = value >> 1 | (uint64_t)l->flags >> bit << 63;
     }
-    return value << s->shift;
+    return value >> (64 - s->count) << s->shift;
 }
 
 static uint64_t span_read(const struct span *s)
