@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Where Fief's instructions go: by function, for each operation of a bare-metal guest.
 
-  bench/profile.py GUEST [WORDS]      GUEST: ops, ...; WORDS: only operations whose names have them
+  bench/profile.py GUEST [WORDS]      GUEST: ops, life, boot; WORDS: only operations whose names
+                                      have them
 """
 import bisect
 import os
@@ -11,7 +12,9 @@ import sys
 
 import bed
 
+GUESTS = ('ops', 'life', 'boot')
 SHOWN = 14
+MEMORY = 6144                           # MiB: life makes a guest of 4 GiB
 
 
 def functions(elf):
@@ -38,12 +41,12 @@ def by_function(path, base, elf):
 
 
 def main():
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) not in (2, 3) or sys.argv[1] not in GUESTS:
         sys.exit(__doc__.strip())
     guest, words = sys.argv[1], (sys.argv[2:] + [''])[0]
     path = os.path.join(bed.OUT, 'profile.txt')
     try:
-        result = bed.run('profile', bed.FIEF, bed.bare(guest), 120, path)
+        result = bed.run('profile', bed.FIEF, bed.bare(guest, memory=MEMORY), 240, path)
     except bed.Failed as reason:
         sys.exit(f'profile: {reason}')
     table = by_function(path, bed.text_range(bed.FIEF)[0], bed.FIEF + '.elf')
