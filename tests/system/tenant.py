@@ -62,7 +62,7 @@ class Tenant:
 
     def rows(self):
         lines = self.ok('xl list').strip().split('\n')[1:]
-        return {line.split()[0]: line.split()[1:] for line in lines}
+        return {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
 
     def guest_says(self, name, pattern, seconds=120):
         """Waits until the guest's console has said it, reading along in the tenant."""
