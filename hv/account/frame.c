@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The frame frame_table. Called by account/ and core/. Class, order and links are changed only by
+// The frame table. Called by account/ and core/. Class, order and links are changed only by
 // account.c under the pool's lock; the counts by anybody who holds the lock that keeps the frame
 // where it is.
 #include "account/frame.h"

@@ -39,30 +39,24 @@ static bool weight_good(uint32_t weight)
     return weight == FIEF_SAME || (weight != 0 && weight <= SHARE_WEIGHT_MAX);
 }
 
-// False: it has ended.
-static bool change(struct fief *f, const struct fief_share *a)
+static void change(struct share *s, const struct fief_share *a)
 {
-    struct share *s;
-
-    spin_lock(&f->lock);
-    s = f->share;
-    if (s != NULL && a->weight != FIEF_SAME) {
+    if (a->weight != FIEF_SAME) {
         s->weight = a->weight;
     }
-    if (s != NULL && a->own_weight != FIEF_SAME) {
+    if (a->own_weight != FIEF_SAME) {
         s->own_weight = a->own_weight;
     }
-    if (s != NULL && a->cap != FIEF_SAME) {
+    if (a->cap != FIEF_SAME) {
         share_set_cap(s, a->cap);
     }
-    spin_unlock(&f->lock);
-    return s != NULL;
 }
 
 long fief_op_set_share(struct hcall *h)
 {
     const struct fief_share *a = (const void *)h->in.bytes;
     struct fief *f;
+    bool there;
 
     if (!weight_good(a->weight) || !weight_good(a->own_weight) ||
         (a->cap != FIEF_SAME && a->cap > FIEF_CAP_MAX)) {
@@ -72,5 +66,14 @@ long fief_op_set_share(struct hcall *h)
         return -E_PERM;
     }
     f = named(h);
-    return f != NULL && change(f, a) ? 0 : -E_SRCH;
+    if (f == NULL) {
+        return -E_SRCH;
+    }
+    spin_lock(&f->lock);
+    there = f->share != NULL;
+    if (there) {
+        change(f->share, a);
+    }
+    spin_unlock(&f->lock);
+    return there ? 0 : -E_SRCH;
 }
