@@ -231,6 +231,27 @@ enum bed_end bed_try(struct vcpu *v, uint64_t number, const uint64_t argument[5]
     return BED_ENDLESS;
 }
 
+struct domain *bed_guest(struct fief *f, uint32_t vcpus)
+{
+    const struct domain_config config = {
+        .name = "guest", .vcpus = vcpus, .max_evtchn_port = 127, .max_grant_frames = 1,
+        .gicd_base = 0x3000000, .gicr_base = 0x3020000, .domid = -1,
+    };
+    struct domain *d = NULL;
+
+    must(domain_create(f, &config, &d), "creating a guest");
+    must(domain_set_max_vcpus(d, vcpus), "a guest's vcpus");
+    return d;
+}
+
+void bed_start(struct domain *d)
+{
+    for (uint32_t i = 0; i < d->vcpu_count; i++) {
+        must(vcpu_on(d->vcpu[i], 0x40000000, 0), "a guest's vcpu");
+    }
+    must(domain_unpause_by_tools(d), "unpausing a guest");
+}
+
 long bed_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
 {
     const uint64_t argument[] = {a0, a1, a2, a3, a4};

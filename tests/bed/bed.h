@@ -22,6 +22,9 @@ extern struct domain *dom0;
 
 // Starts the machine anew, up to dom0's first vcpu running on pcpu 0.
 void bed_boot(const struct bed_config *c);
+// A domain that test code makes for itself, without memory; and its vcpus run from here on.
+struct domain *bed_guest(struct fief *f, uint32_t vcpus);
+void bed_start(struct domain *d);
 // A hypercall of dom0's vcpu 0, by the way of the trap, continued until it is done.
 long bed_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4);
 // The same by another domain's vcpu that does not run, without the trap.

@@ -26,30 +26,9 @@
 static struct share fiefs[FIEFS];
 static struct domain *guests[FIEFS];
 
-static struct domain *make_guest_in(struct fief *f, uint32_t vcpus)
-{
-    const struct domain_config config = {
-        .name = "guest", .vcpus = vcpus, .max_evtchn_port = 127, .max_grant_frames = 1,
-        .gicd_base = 0x3000000, .gicr_base = 0x3020000, .domid = -1,
-    };
-    struct domain *d = NULL;
-
-    assert_int_equal(domain_create(f, &config, &d), 0);
-    assert_int_equal(domain_set_max_vcpus(d, vcpus), 0);
-    return d;
-}
-
 static struct domain *make_guest(uint32_t vcpus)
 {
-    return make_guest_in(fief_root, vcpus);
-}
-
-static void start(struct domain *d)
-{
-    for (uint32_t i = 0; i < d->vcpu_count; i++) {
-        assert_int_equal(vcpu_on(d->vcpu[i], 0x40000000, 0), 0);
-    }
-    assert_int_equal(domain_unpause_by_tools(d), 0);
+    return bed_guest(fief_root, vcpus);
 }
 
 // Fief n below parent, with a domain of so many vcpus that always want to run.
@@ -61,7 +40,7 @@ static struct share *make_fief(unsigned n, struct share *parent, uint32_t weight
     for (uint32_t i = 0; i < vcpus; i++) {
         sched_join(guests[n]->vcpu[i], &fiefs[n]);
     }
-    start(guests[n]);
+    bed_start(guests[n]);
     return &fiefs[n];
 }
 
@@ -427,7 +406,7 @@ static void console_of_a_busy_fief(void **state)
     guests[2] = make_guest(1);
     v = guests[2]->vcpu[0];
     sched_join(v, &fiefs[1]);
-    start(guests[2]);
+    bed_start(guests[2]);
     while (!v->sched.in_guest) {
         run(2, MS, 250 * US);
     }
@@ -500,7 +479,7 @@ static void reaper_takes_from_its_own_fief(void **state)
     boot(1);
     make_fief(0, fief_root->share, 256, 3);
     guests[1] = make_guest(1); // of the root itself, as is the reaper that works
-    start(guests[1]);
+    bed_start(guests[1]);
     run(1, SECOND, 250 * US);
     others = ran(guests[0]);
     all = time_now();
@@ -546,11 +525,11 @@ static void manager_runs_on_its_fief(void **state)
     (void)state;
     boot(1);
     guests[0] = make_guest(3);
-    start(guests[0]);
+    bed_start(guests[0]);
     guests[1] = m = make_guest(1);
     f = carve(fief_root, m, 1000);
     assert_ptr_equal(m->vcpu[0]->sched.share, f->share);
-    start(m);
+    bed_start(m);
     measure(1, 2, 4 * SECOND);
     is_about(used[0], 2 * SECOND, 20);
     is_about(used[1], 2 * SECOND, 20);
@@ -581,10 +560,10 @@ static void reapers_end_a_tree(void **state)
         make_fief(0, fief_root->share, 256, 10);
         before = bed_books();
         for (unsigned i = 0; i < 3; i++) {
-            manager[i] = i == 0 ? make_guest(2) : make_guest_in(f[i - 1], 2);
+            manager[i] = i == 0 ? make_guest(2) : bed_guest(f[i - 1], 2);
             f[i] = carve(i == 0 ? fief_root : f[i - 1], manager[i], 3000 - 900 * i);
-            start(manager[i]);
-            start(make_guest_in(f[i], 4));
+            bed_start(manager[i]);
+            bed_start(bed_guest(f[i], 4));
         }
         run(cpus, 300 * MS, 250 * US);
         epoch_enter();
@@ -642,7 +621,7 @@ static void shares_are_set_and_read(void **state)
     bed_boot(&(struct bed_config){.cpus = 1, .dom0_vcpus = 1});
     m = make_guest(1);
     f = carve(fief_root, m, 1000);
-    start(m);
+    bed_start(m);
     a = (struct fief_share){f->identity, 512, 100, 40, 0, 0};
     assert_int_equal(share_op(FIEF_OP_set_share, &a), 0);
     a = same(f->identity);
