@@ -9,6 +9,7 @@
 #include <xen/sysctl.h>
 #include <xen/vcpu.h>
 
+#include "abi/fief_op.h"
 #include "fuzz.h"
 #include "guest.h"
 
@@ -25,13 +26,21 @@ static const struct family {
     uint16_t subs;
     uint32_t version;
 } families[] = {
-    {7, BY_STRUCT, 66, XENPF_INTERFACE_VERSION}, {12, BY_COMMAND, 29, 0}, {17, BY_COMMAND, 12, 0},
-    {20, BY_COMMAND, 13, 0},  {21, BY_REGISTERS, 5, 0}, {24, BY_REGISTERS, 16, 0},
-    {27, BY_COMMAND, 4, 0},   {32, BY_COMMAND, 15, 0},  {33, BY_COMMAND, 32, 0},
-    {34, BY_COMMAND, 26, 0},  {42, BY_REGISTERS, 6, 0}, {55, BY_COMMAND, 24, 0},
-    {35, BY_STRUCT, 32, XEN_SYSCTL_INTERFACE_VERSION},
-    {36, BY_STRUCT, 90, XEN_DOMCTL_INTERFACE_VERSION},
-    {36, BY_STRUCT, 90, XEN_DOMCTL_INTERFACE_VERSION}, // twice as often
+    {__HYPERVISOR_platform_op, BY_STRUCT, 66, XENPF_INTERFACE_VERSION},
+    {__HYPERVISOR_memory_op, BY_COMMAND, 29, 0},
+    {__HYPERVISOR_xen_version, BY_COMMAND, 12, 0},
+    {__HYPERVISOR_grant_table_op, BY_COMMAND, 13, 0},
+    {__HYPERVISOR_vm_assist, BY_REGISTERS, 5, 0},
+    {__HYPERVISOR_vcpu_op, BY_REGISTERS, 16, 0},
+    {__HYPERVISOR_xsm_op, BY_COMMAND, 4, 0},
+    {__HYPERVISOR_event_channel_op, BY_COMMAND, 15, 0},
+    {__HYPERVISOR_physdev_op, BY_COMMAND, 32, 0},
+    {__HYPERVISOR_hvm_op, BY_COMMAND, 26, 0},
+    {__HYPERVISOR_hypfs_op, BY_REGISTERS, 6, 0},
+    {FIEF_OP_HYPERCALL, BY_COMMAND, 24, 0},
+    {__HYPERVISOR_sysctl, BY_STRUCT, 32, XEN_SYSCTL_INTERFACE_VERSION},
+    {__HYPERVISOR_domctl, BY_STRUCT, 90, XEN_DOMCTL_INTERFACE_VERSION},
+    {__HYPERVISOR_domctl, BY_STRUCT, 90, XEN_DOMCTL_INTERFACE_VERSION}, // twice as often
 };
 
 static uint64_t state;
@@ -104,10 +113,10 @@ static void fill(const struct family *f, uint32_t sub)
 
 static int takes_away(uint8_t number, uint32_t sub)
 {
-    return (number == HYPERCALL_MEMORY_OP &&
+    return (number == __HYPERVISOR_memory_op &&
             (sub == XENMEM_decrease_reservation || sub == XENMEM_exchange ||
              sub == XENMEM_remove_from_physmap)) ||
-           (number == 24 && sub == VCPUOP_down);
+           (number == __HYPERVISOR_vcpu_op && sub == VCPUOP_down);
 }
 
 static int64_t fuzzed(void)

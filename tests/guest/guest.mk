@@ -26,7 +26,7 @@ $(GUEST_OBJ)/%.elf: $(GUEST_OBJ)/%.o $(GUEST_COMMON) tests/guest/link.ld
 $(GUEST_OBJ)/%.o: tests/guest/%.c hv/build.mk tests/guest/guest.mk | $(BUILD)/include/xen
 	@echo "CC      $<"
 	@mkdir -p $(@D)
-	@$(CC_ARM64) $(GUEST_CFLAGS) -Itests/guest -isystem $(BUILD)/include -MMD -MP -c -o $@ $<
+	@$(CC_ARM64) $(GUEST_CFLAGS) -Ihv -Itests/guest -isystem $(BUILD)/include -MMD -MP -c -o $@ $<
 
 $(GUEST_OBJ)/%.o: tests/guest/%.S hv/build.mk tests/guest/guest.mk
 	@echo "AS      $<"
