@@ -8,7 +8,7 @@ import os
 import re
 
 import qemu
-from bed import check, count_frames, test, wait_frames
+from bed import check, count_frames, dom0_has_grown, test, wait_frames
 from beds import COUNTING, CROWDED, size
 
 OWN = 'the program attack reads the books by fief_op, a hypercall of Fief alone'
@@ -17,19 +17,6 @@ OWN = 'the program attack reads the books by fief_op, a hypercall of Fief alone'
 def words(text):
     """The words name=number of an answer."""
     return {name: int(value) for name, value in re.findall(r'(\w+)=(\d+)', text)}
-
-
-def dom0_has_grown(bed):
-    """dom0's own tables grow when it binds and maps much for the first time, and stay: counts anew,
-    if all else is as it was."""
-    def dom0_and_free(frames):
-        return frames.free + sum(held + promised for name, held, promised, _ in frames.accounts
-                                 if name == 'domain-0')
-
-    now = count_frames(bed.machine)
-    check(dom0_and_free(now) == dom0_and_free(bed.frames),
-          f'frames are lost: before {bed.frames}; after {now}')
-    bed.frames = now
 
 
 @test(machine=COUNTING, xen=OWN)
@@ -163,6 +150,7 @@ def a_flood_costs_its_own_slice(bed):
     check(0 < lines <= 40, f'{lines} lines of the flood are in the log')
 
 
+DONE, REFUSED = 'made', 'kept'          # words of fuzz.h, where hostile.h has these
 HAMMERS = 6
 CALLS = 2000
 TURN = 10_100_000                       # instructions: the 10 ms of a vcpu, and changing over to it
@@ -184,7 +172,7 @@ def hammering_delays_nobody(bed):
         machine.ok(f'attack kill {domid}')
     machine.note(f'calls alone: {alone}; beside {HAMMERS} that hammer: {beside}; they: {seen}')
     bed.figures['beside hammers'] = (alone, beside)
-    check(all(one['kept'] > 1000 for one in seen), f'they hammered too little: {seen}')
+    check(all(one[REFUSED] > 1000 for one in seen), f'they hammered too little: {seen}')
     check(beside['median'] <= 1.05 * alone['median'], f'alone {alone}, beside {beside}')
     check(beside['most'] <= alone['most'] + HAMMERS * TURN, f'alone {alone}, beside {beside}')
 
@@ -200,8 +188,8 @@ def fuzzed_from_a_managers_seat(bed):
         machine.ok(f"n=0; until attack watch {guest['domid']} | grep -q 'progress=[0-9]\\{{{5},\\}}' "
                    '|| [ $n -gt 120 ]; do sleep 0.2; n=$((n+1)); done', timeout=120)
         seen = words(machine.ok(f"attack watch {guest['domid']}"))
-        done.append((seed, seen['made'], seen['kept']))
-        check(seen['made'] > 100 and seen['kept'] > 100, f'seed {seed}: it got no further than {seen}')
+        done.append((seed, seen[DONE], seen[REFUSED]))
+        check(seen[DONE] > 100 and seen[REFUSED] > 100, f'seed {seed}: it got no further than {seen}')
         machine.ok('fief audit')
         machine.ok(f"attack revoke {guest['identity']}", timeout=120)
         machine.ok(f"attack kill {guest['domid']}", timeout=120)

@@ -150,7 +150,7 @@ def watchdog_of_dom0(bed):
     machine.boot()
     machine.ok(f'{XEN_TOOLS}/xenwatchdogd 6 2; sleep 9; pidof xenwatchdogd')
     machine.send('kill -STOP $(pidof xenwatchdogd)\n')
-    machine.expect(r'\(reason 4\): reboot|watchdog', 60)
+    machine.expect(r'\(reason 4\): reboot|watchdog rebooting', 60)
     machine.wait_end(60)
 
 
