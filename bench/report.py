@@ -44,7 +44,8 @@ details { margin:6px 0 } summary { cursor:pointer; color:var(--soft); font-size:
 
 INTRO = '''Debian's unmodified Xen 4.17 and Fief, one after the other on the same emulated machine
 (QEMU virt, GICv3, cortex-a57, one CPU), with the same guests. A figure is the number of instructions
-that the hypervisor itself executes; QEMU counts, and gives the same count every time.'''
+that the hypervisor itself executes. QEMU counts, and for bare-metal guests gives the same count every
+time; with Debian as dom0 two runs differ by a few percent.'''
 
 LEFT_OUT = '''Instructions are not time. An emulated machine has no caches, no TLB to miss, and its traps,
 barriers and TLB invalidations cost nothing; so traps, interrupts, TLBI and DSB have columns of their
