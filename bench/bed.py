@@ -24,6 +24,8 @@ OUT = os.path.join(ROOT, 'build/bench')
 PLUGIN = os.path.join(OUT, 'count.so')
 FIEF = os.path.join(ROOT, 'build/arm64/fief')
 XEN = qemu.image('xen')
+# What QEMU starts when there is to be no hypervisor: Debian's kernel.
+METAL = qemu.image('Image')
 # Where Debian's Xen 4.17 runs: linked at 2 MiB, no larger than that.
 XEN_RANGE = (0x200000, 0x400000)
 RAM_BASE = 0x40000000
@@ -90,7 +92,9 @@ def is_xen(path):
 
 
 def text_range(path):
-    """Addresses at which a hypervisor image runs: [first, last)."""
+    """Addresses at which a hypervisor image runs: [first, last); none for a kernel alone."""
+    if path == METAL:
+        return 0, 0
     if is_xen(path):
         return XEN_RANGE
     with open(path, 'rb') as file:

@@ -71,7 +71,7 @@ def ratio(row):
 
 
 def either(row):
-    return row.get('Fief') or row.get('Xen')
+    return row.get('Fief') or row.get('Xen') or row['bare metal']
 
 
 def verdict(row):

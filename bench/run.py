@@ -12,7 +12,7 @@ import time
 
 import bed
 import report
-from workloads import WORKLOADS
+from workloads import METAL, WORKLOADS, overheads
 
 
 def sized(value):
@@ -21,7 +21,7 @@ def sized(value):
         return '-'
     if value >= 1e6:
         return f'{value / 1e6:.2f} M'
-    return f'{value:.0f}' if value >= 100 or value == int(value) else f'{value:.1f}'
+    return f'{value:.0f}' if value >= 100 or value == int(value) else f'{value:.3g}'
 
 
 def choose(name):
@@ -38,7 +38,7 @@ def measure(chosen, hypervisors):
     figures, failures = {}, []
     for workload in chosen:
         print(f'{workload.name}: {workload.about}', flush=True)
-        for label, path in hypervisors:
+        for label, path in hypervisors + workload.beside_metal * [(METAL, bed.METAL)]:
             begin = time.monotonic()
             try:
                 for figure in workload.run(path, workload.limit):
@@ -48,27 +48,30 @@ def measure(chosen, hypervisors):
             except bed.Failed as reason:
                 said = f'FAILED: {reason}'
                 failures.append(f'{workload.name} on {label}: {reason}')
-            print(f'  {label:5} {time.monotonic() - begin:4.0f} s  {said}', flush=True)
+            print(f'  {label:10} {time.monotonic() - begin:4.0f} s  {said}', flush=True)
     return figures, failures
 
 
 def table(figures):
     """Prints figure, Fief, Xen, ratio, and whether the target holds; gives those missed."""
     missed, group = [], None
+    metal = {part for (part, _), pair in figures.items() if METAL in pair}
     order = list(dict.fromkeys(part for part, _ in figures))
     for (part, name), pair in sorted(figures.items(), key=lambda row: order.index(row[0][0])):
         fief, xen = pair.get('Fief'), pair.get('Xen')
-        one = fief or xen
+        one = next(iter(pair.values()))
         if part != group:
             group = part
-            print(f'\n{part:50} {"Fief":>10} {"Xen":>10} {"ratio":>7} {"target":>7}')
+            print(f'\n{part:58} {"Fief":>10} {"Xen":>10} {"ratio":>7} {"target":>7}'
+                  + f' {METAL:>10}' * (part in metal))
         ratio = fief.value / xen.value if fief and xen and xen.value else None
         verdict = ''
         if ratio is not None and ratio > one.target:
             verdict = 'MISSED'
             missed.append((part, name, ratio, one.target))
-        print(f'  {name:48} {sized(fief and fief.value):>10} {sized(xen and xen.value):>10} '
-              f'{"-" if ratio is None else f"{ratio:.3f}":>7} {one.target:>7.3f} {verdict}')
+        print(f'  {name:56} {sized(fief and fief.value):>10} {sized(xen and xen.value):>10} '
+              f'{"-" if ratio is None else f"{ratio:.3f}":>7} {one.target:>7.3f}'
+              + (f' {sized(pair[METAL].value):>10}' if METAL in pair else '') + f' {verdict}')
     return missed
 
 
@@ -99,6 +102,7 @@ def main():
     hypervisors = [('Fief', bed.FIEF)] + ([] if options.fief_only else [('Xen', bed.XEN)])
     begin = time.monotonic()
     figures, failures = measure(chosen, hypervisors)
+    overheads(figures)
     missed = table(figures)
     rows = [{'group': group, 'name': name, **{k: vars(v) for k, v in pair.items()}}
             for (group, name), pair in figures.items()]

@@ -4,11 +4,14 @@
 A workload is a function under @workload. It is called once for each hypervisor with the path of its
 image and yields Figures; `make bench BENCH=NAME` runs one of them.
 """
+import dataclasses
+import os
 from dataclasses import dataclass
 
 import bed
 
 WORKLOADS = []
+METAL = 'bare metal'                    # a column beside those of the hypervisors
 HALF, THIRD, FIFTH, TENTH, TWENTIETH, LEVEL = 1 / 2, 1 / 3, 1 / 5, 1 / 10, 1 / 20, 1.0
 
 
@@ -30,14 +33,20 @@ class Workload:
     about: str
     run: object
     limit: int                          # seconds of an idle host
+    beside_metal: bool = False          # whether it also runs without a hypervisor
 
 
-def workload(limit):
+def workload(limit, beside_metal=False):
     def register(function):
         about = function.__doc__.strip().split('\n')[0]
-        WORKLOADS.append(Workload(function.__name__, about, function, limit))
+        WORKLOADS.append(Workload(function.__name__, about, function, limit,
+                                  beside_metal))
         return function
     return register
+
+
+def columns_of(count):
+    return dict(count.columns, guest=count.guest, total=count.total)
 
 
 def counted(group, result, target=LEVEL, targets=()):
@@ -45,9 +54,9 @@ def counted(group, result, target=LEVEL, targets=()):
     that clear memory and write it back from the caches, which are figures of their own."""
     for name, count in result.counts.items():
         named = [ratio for words, ratio in targets if words in name]
-        columns = dict(count.columns, guest=count.guest, total=count.total)
         yield Figure(group, name, count['hypervisor'] - count['clearing'],
-                     target=(named or [target])[0], columns=columns, command=result.command)
+                     target=(named or [target])[0], columns=columns_of(count),
+                     command=result.command)
 
 
 def cleared(result, words):
@@ -62,6 +71,8 @@ OPERATION_TARGETS = (('null hypercall', THIRD), ('GICD_', THIRD), ('GICR_', THIR
 
 
 def label_of(hypervisor):
+    if hypervisor == bed.METAL:
+        return 'metal'
     return 'xen' if bed.is_xen(hypervisor) else 'fief'
 
 
@@ -110,32 +121,69 @@ def boot(hypervisor, limit):
                      command=result.command)
 
 
-DOM0 = bed.qemu.Spec(smp=1, options='dom0_mem=1024M dom0_max_vcpus=1',
-                     dom0_options='console=hvc0 rdinit=/bench/init nokaslr',
-                     initrd=bed.os.path.join(bed.OUT, 'dom0.cpio'))
-FIRST_OF_DOM0 = 100                     # numbers below it are the guest's, 0 is the boot
+def dom0_of(init, **changes):
+    """Debian as dom0 that runs /bench/INIT instead of waiting for somebody to type."""
+    options = {'smp': 1, 'options': 'dom0_mem=1024M dom0_max_vcpus=1',
+               'dom0_options': f'console=hvc0 rdinit=/bench/{init} nokaslr',
+               'initrd': os.path.join(bed.OUT, 'dom0.cpio')}
+    return bed.qemu.Spec(**{**options, **changes})
+
+
+DOM0_TARGETS = (('create', FIFTH), ('destroy', FIFTH), ('power-on', TWENTIETH), ('idle', TENTH))
 
 
 @workload(limit=900)
 def dom0(hypervisor, limit):
-    """Debian's dom0 with xl: boot, create, destroy, list, idle; the operations of an xl guest"""
-    result = bed.run('dom0-' + label_of(hypervisor), hypervisor, DOM0, limit)
+    """Debian's dom0 with xl: boot, create, destroy, list, idle; a Linux guest's boot"""
+    result = bed.run('dom0-' + label_of(hypervisor), hypervisor, dom0_of('dom0-init'), limit)
+    yield from counted('Debian as dom0: the hypervisor\'s part', result, LEVEL, DOM0_TARGETS)
     for name, count in result.counts.items():
-        columns = dict(count.columns, guest=count.guest, total=count.total)
-        if 0 < count.number < FIRST_OF_DOM0:
-            named = [ratio for words, ratio in OPERATION_TARGETS if words in name]
-            yield Figure('operations of an xl guest', name, count['hypervisor'] - count['clearing'],
-                         target=(named or [HALF])[0], columns=columns, command=result.command)
+        yield Figure('Debian as dom0: all instructions', name, count.total,
+                     columns=columns_of(count), command=result.command)
+
+
+@workload(limit=300)
+def guests(hypervisor, limit):
+    """the operations once more by a guest of xl, and events between two such guests"""
+    spec = dom0_of('guests-init')
+    if bed.is_xen(hypervisor):          # as it comes, it lets guests speak to dom0 only
+        spec = dataclasses.replace(spec, options=spec.options + ' xsm=dummy')
+    result = bed.run('guests-' + label_of(hypervisor), hypervisor, spec, limit)
+    yield from counted('operations of an xl guest', result, HALF, OPERATION_TARGETS)
+
+
+# A disk that answers at once and keeps nothing: what the host's own disk does is not measured.
+DISK = ('-blockdev', 'driver=null-co,node-name=disk,size=33554432,read-zeroes=on',
+        '-device', 'virtio-blk-pci,drive=disk,ioeventfd=off')
+BARE_METAL = bed.qemu.Spec(smp=1, machine='virt,gic-version=3', kernel='', initrd='', memory=1024,
+                           options='console=ttyAMA0 rdinit=/bench/work-init nokaslr',
+                           extra=('-initrd', os.path.join(bed.OUT, 'dom0.cpio')) + DISK)
+WORK = 'a guest\'s work: all instructions of the machine'
+
+
+@workload(limit=300, beside_metal=True)
+def work(hypervisor, limit):
+    """a guest of xl that computes and one that reads and writes a disk, beside bare metal"""
+    spec = BARE_METAL if hypervisor == bed.METAL else dom0_of('host-init', extra=DISK)
+    result = bed.run('work-' + label_of(hypervisor), hypervisor, spec, limit)
+    for name, count in result.counts.items():
+        yield Figure(WORK, name, count.total, columns=columns_of(count), command=result.command)
+
+
+def overheads(figures):
+    """Adds to {(group, name): {who: Figure}} what each hypervisor adds to the work, in percent of
+    the instructions on bare metal."""
+    for (group, name), pair in list(figures.items()):
+        metal = pair.get(METAL)
+        if group != WORK or not metal:
             continue
-        target = next((t for words, t in DOM0_TARGETS if words in name), LEVEL)
-        yield Figure('Debian as dom0: the hypervisor\'s part', name,
-                     count['hypervisor'] - count['clearing'], target=target, columns=columns,
-                     command=result.command)
-        yield Figure('Debian as dom0: all instructions', name, count.total, columns=columns,
-                     command=result.command)
-
-
-DOM0_TARGETS = (('create', FIFTH), ('destroy', FIFTH), ('power-on', TWENTIETH), ('idle', TENTH))
+        for who in [who for who in pair if who != METAL]:
+            there = pair[who]
+            for part, extra in (('at EL2', there.columns['hypervisor']),
+                                ('with dom0\'s drivers', there.value - metal.value)):
+                key = ('a guest\'s work: what is added to bare metal', f'{name}, {part}')
+                figures.setdefault(key, {})[who] = Figure(
+                    *key, 100 * extra / metal.value, '%', command=there.command)
 
 
 def small(hypervisor, limit):

@@ -100,5 +100,6 @@ extern struct shared_info *shared;
 extern volatile uint64_t upcalls;
 void event_init(void);
 void event_take(void);                  // from the interrupt handler
+uint64_t event_wait(void);              // WFI until there is one; a bit for each of ports 0 to 63
 
 #endif

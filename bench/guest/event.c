@@ -5,6 +5,7 @@
 
 struct shared_info *shared;
 volatile uint64_t upcalls;
+static xen_ulong_t taken;               // by upcalls, of the first word
 
 void event_init(void)
 {
@@ -29,8 +30,25 @@ void event_take(void)
     words = __atomic_exchange_n(&info->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
     for (unsigned w = 0; words; words >>= 1, w++) {
         if (words & 1) {
-            __atomic_exchange_n(&shared->evtchn_pending[w], 0, __ATOMIC_SEQ_CST);
+            const xen_ulong_t ports =
+                __atomic_exchange_n(&shared->evtchn_pending[w], 0, __ATOMIC_SEQ_CST);
+
+            __atomic_fetch_or(&taken, w == 0 ? ports : 0, __ATOMIC_SEQ_CST);
         }
     }
     upcalls++;
+}
+
+uint64_t event_wait(void)
+{
+    xen_ulong_t ports;
+
+    while (!(ports = __atomic_exchange_n(&taken, 0, __ATOMIC_SEQ_CST))) {
+        irq_off();
+        if (!__atomic_load_n(&taken, __ATOMIC_SEQ_CST)) {
+            __asm__ volatile("wfi");
+        }
+        irq_on();
+    }
+    return ports;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Measures what a guest asks of its hypervisor, one operation after the other. Runs as dom0 and as
-// a guest of xl. Needs one physical CPU and two vcpus.
+// a guest of xl; with "bench.peer" on its command line it answers another one (ops_peer.c). Needs
+// one physical CPU and two vcpus.
 #include "ops.h"
 
 #define DOMID_OF_NOBODY 0x7ff3u
@@ -57,14 +58,16 @@ static void measure(unsigned number, const struct op *op)
 void guest_main(uint64_t fdt)
 {
     static const struct ops *const parts[] = {&ops_calls, &ops_interrupts, &ops_memory, &ops_grants,
-                                              &ops_second};
+                                              &ops_second, &ops_peer};
     unsigned number = 1;
 
-    (void)fdt;
     domain_init();
     interrupt_init(0);
     event_init();
     irq_on();
+    if (domain_told(fdt, "bench.peer")) {
+        ops_answer_peer();
+    }
     for (unsigned p = 0; p < ARRAY(parts); p++) {
         for (unsigned i = 0; i < parts[p]->n; i++) {
             measure(number++, &parts[p]->op[i]);

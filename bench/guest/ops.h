@@ -19,9 +19,12 @@ struct ops {
     const struct op *op;
 };
 
-extern const struct ops ops_calls, ops_interrupts, ops_memory, ops_grants, ops_second;
+extern const struct ops ops_calls, ops_interrupts, ops_memory, ops_grants, ops_second,
+    ops_peer;
 
 // Our domain's number, which a grant entry names; no hypercall tells a guest directly.
 uint64_t ops_own_domid(void);
+// Answers the events of the domain that measures, for ever (ops_peer.c).
+_Noreturn void ops_answer_peer(void);
 
 #endif
