@@ -38,13 +38,14 @@
 #define FIEF_OP_node 17u       // struct fief_node: one fief of the tree below the caller's
 #define FIEF_OP_set_share 18u  // struct fief_share; read by FIEF_OP_node
 
-#define FIEF_ABI_VERSION 4u
+#define FIEF_ABI_VERSION 5u
 #define FIEF_CLASSES 16u          // room for classes; not all are in use
 #define FIEF_NAME 16u             // bytes of a name, with the zero byte at its end
 #define FIEF_NO_LIMIT UINT32_MAX  // of a limit: none but the machine's size
 #define FIEF_ADOPTERS 4u
 #define FIEF_RANGES 8u
 #define FIEF_LIMITS 4u    // room for limits beside memory, FIEF_LIMIT_*
+#define FIEF_NEIGHBOURS 2u // of limits between a fief and that above it, FIEF_NEIGHBOUR_*
 #define FIEF_LEVELS 7u    // of fiefs below the root
 
 struct fief_class {
@@ -132,6 +133,10 @@ struct fief_receipt {
 #define FIEF_LIMIT_VCPUS 1u
 #define FIEF_LIMIT_PORTS 2u     // event channels in use
 #define FIEF_LIMIT_CREATIONS 3u // of domains, a minute: so many at once, then one at a time
+// What the manager of the fief and that of the fief above keep for each other, at most, each of
+// them; of what is made from then on. It is taken out of nobody's limits.
+#define FIEF_NEIGHBOUR_PORTS 0u // event channels that serve the other: -ENOSPC beyond it
+#define FIEF_NEIGHBOUR_LENDS 1u // pages of the other's mapped by grant: GNTST_no_device_space
 #define FIEF_UNLIMITED UINT32_MAX // what only the root has, and whom it gives it to
 
 #define FIEF_RIGHT_BUILD 1u    // create, give memory, set up
@@ -153,6 +158,7 @@ struct fief_grant {
     uint32_t rights;   // in: FIEF_RIGHT_*
     uint64_t frames;   // in: the budget
     uint32_t limit[FIEF_LIMITS];
+    uint32_t neighbour[FIEF_NEIGHBOURS];
     char name[FIEF_NAME]; // in: what people call it
 };
 
@@ -175,6 +181,11 @@ struct fief_node {
     struct {
         uint32_t limit, used, given;
     } limit[FIEF_LIMITS];
+    struct {
+        uint32_t limit;
+        uint16_t above; // kept by the manager above for this fief; 0 of the caller's own
+        uint16_t below; // kept by the manager for what is above
+    } neighbour[FIEF_NEIGHBOURS];
     struct fief_share share; // a weight of 0: it has ended
 };
 

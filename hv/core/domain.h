@@ -9,6 +9,7 @@
 #include "core/cap.h"
 #include "core/evtchn.h"
 #include "core/gnttab.h"
+#include "core/neighbour.h"
 #include "core/p2m.h"
 #include "core/pcpu.h"
 #include "core/receipt.h"
@@ -108,6 +109,7 @@ struct domain {
     uint16_t counted_vcpus; // of the fief's allowance
     struct spinlock drain_lock; // tried, never waited for; guards the progress of the drain
     struct spinlock lock;   // flags of vcpus, pause by tools, shutdown, params, names
+    uint32_t console_taken; // console ring, under p2m.lock: where its reader was
     struct epoch quiet;     // drain: when the last leg that saw it or its vcpus may have begun
     struct list dying_link; // fief.dying
     struct receipt_notes notes; // drain: what the receipt will say
@@ -147,7 +149,7 @@ struct domain {
         struct receipt_range adopted[RECEIPT_RANGES];
     };
     uint64_t console_full_ns;  // console ring: full since then, 0: it was not; under p2m.lock
-    uint32_t console_taken;    // and where its reader was
+    _Atomic(struct neighbours *) neighbours; // of its seat (neighbour.h); null: it holds none
 };
 
 _Static_assert(sizeof(struct domain) <= PAGE_SIZE, "a domain fits its frame");

@@ -163,6 +163,21 @@ static int find_free(struct domain *d, uint32_t *out)
     return err;
 }
 
+// The same for a port that is kept for remote, who may live in another fief.
+static int find_free_for(struct domain *d, const struct domain *remote, uint32_t *out,
+                         uint32_t *neighbour)
+{
+    int err = neighbour_take(d, remote, NEIGHBOUR_PORTS, neighbour);
+
+    if (err == 0) {
+        err = find_free(d, out);
+        if (err != 0) {
+            neighbour_put(d, NEIGHBOUR_PORTS, *neighbour);
+        }
+    }
+    return err;
+}
+
 static struct evtchn *take(struct domain *d, uint32_t port, enum evtchn_state state, uint32_t vcpu)
 {
     struct evtchn *e = evtchn_find(d, port);
@@ -184,6 +199,8 @@ static void release(struct domain *d, uint32_t port, struct evtchn *e)
     e->remote_identity = 0;
     e->remote_port = 0;
     e->vcpu = 0;
+    neighbour_put(d, NEIGHBOUR_PORTS, e->neighbour);
+    e->neighbour = NEIGHBOUR_NONE;
     e->state = EVTCHN_FREE;
     d->evtchn.used[port / EVTCHN_PORTS_PER_FRAME]--;
     allowance_put(&d->fief->allowance, FIEF_PORTS, 1);
@@ -192,13 +209,15 @@ static void release(struct domain *d, uint32_t port, struct evtchn *e)
 
 int evtchn_alloc_unbound(struct domain *d, struct domain *remote, uint32_t *port)
 {
+    uint32_t neighbour;
     int rc;
 
     spin_lock(&d->evtchn.lock);
-    rc = find_free(d, port);
+    rc = find_free_for(d, remote, port, &neighbour);
     if (rc == 0) {
         struct evtchn *e = take(d, *port, EVTCHN_UNBOUND, 0);
 
+        e->neighbour = neighbour;
         e->remote_identity = fief_peer_identity(d, remote);
         e->remote_port = fief_peer_number(d, remote);
     }
@@ -224,16 +243,18 @@ int evtchn_bind_interdomain(struct domain *d, struct domain *remote, uint32_t re
 {
     struct vcpu *v = NULL;
     struct evtchn *r;
+    uint32_t neighbour;
     int rc = -E_INVAL;
 
     spin_lock_both(&d->evtchn.lock, &remote->evtchn.lock);
     r = evtchn_find(remote, remote_port);
     if (r && r->state == EVTCHN_UNBOUND && fief_is(d, r->remote_identity) &&
         domain_alive(remote)) {
-        rc = find_free(d, port);
+        rc = find_free_for(d, remote, port, &neighbour);
     }
     if (rc == 0) {
         bind_pair(d, *port, remote, remote_port);
+        evtchn_find(d, *port)->neighbour = neighbour;
         // What the other side sent while nobody was bound has been lost, so d looks once in any
         // case.
         v = set_pending(d, *port, evtchn_find(d, *port));

@@ -30,6 +30,7 @@ struct evtchn {
     uint8_t pending;          // for FIFO: set although no event word was there yet
     uint8_t last_priority;    // FIFO: queue on which it was linked last
     uint16_t last_vcpu;
+    uint32_t neighbour;       // tag of the foreign fief that it is kept for (neighbour.h)
 };
 
 _Static_assert(sizeof(struct evtchn) == 32, "128 ports a frame");
@@ -58,7 +59,8 @@ struct evtchn_vcpu {
 // The table with its first frame. max_port: highest port, or more than there can be. 0 or -E_NOMEM.
 int evtchn_init(struct domain *d, uint32_t max_port) MUST_CHECK;
 
-// The errors of all that give a port: -E_NOSPC (no port left), -E_NOMEM, -E_SRCH (d is dying).
+// The errors of all that give a port: -E_NOSPC (no port left, or none for that neighbour),
+// -E_NOMEM, -E_SRCH (d is dying).
 int evtchn_alloc_unbound(struct domain *d, struct domain *remote, uint32_t *port) MUST_CHECK;
 // Also -E_INVAL: the remote port is not offered to d.
 int evtchn_bind_interdomain(struct domain *d, struct domain *remote, uint32_t remote_port,

@@ -20,6 +20,7 @@ void fief_root_init(void *memory)
     account_init(&f->account, &f->pool, "root");
     pool_init(&f->pool, &f->account);
     allowance_init(&f->allowance);
+    neighbours_init(&f->neighbours);
     list_init(&f->children);
     list_init(&f->sibling);
     list_init(&f->dying);
@@ -157,6 +158,7 @@ void fief_enter(struct domain *d)
     f->domains++;
     // The root's manager belongs to the fief that it rules.
     if (d->seat == f) {
+        neighbours_join(d, f);
         atomic_store_explicit(&f->manager, d, memory_order_release);
     }
     spin_unlock(&f->lock);

@@ -47,12 +47,15 @@ struct fief {
     struct list children;   // struct fief.sibling
     uint32_t child_count;
     struct list sibling;
+    uint8_t slot;           // among the neighbours of its parent; NEIGHBOUR_UPLINK: none yet
     uint64_t identity;      // the seat's: never used twice, by domains neither
     uint8_t depth;
     _Atomic uint8_t life;   // enum fief_life
     _Atomic uint8_t on_death; // enum fief_on_death
     _Atomic uint32_t rights; // enum fief_rights; what those above lack counts for nothing
     struct allowance allowance;
+    _Atomic uint32_t neighbour_limit[NEIGHBOUR_AMOUNTS]; // between it and the fief above, each way
+    struct neighbours neighbours; // what its manager keeps for foreign fiefs
     uint64_t coming;         // frames that the parent has promised for it, not yet moved
     uint64_t going;          // frames that it has promised to give back, not yet moved
     _Atomic uint32_t members; // domains whose account is not yet closed

@@ -21,6 +21,13 @@ static int config_check(const struct fief *parent, const struct fief_config *c)
     return c->rights & ~atomic_load_explicit(&parent->rights, memory_order_relaxed) ? -E_PERM : 0;
 }
 
+static void set_neighbour(struct fief *f, const uint32_t limit[NEIGHBOUR_AMOUNTS])
+{
+    for (unsigned i = 0; i < NEIGHBOUR_AMOUNTS; i++) {
+        atomic_store_explicit(&f->neighbour_limit[i], limit[i], memory_order_relaxed);
+    }
+}
+
 // Opens the budget on frames that the parent has promised, as many as it takes for itself.
 static struct fief *open(struct fief *parent, const struct fief_config *c)
 {
@@ -31,7 +38,10 @@ static struct fief *open(struct fief *parent, const struct fief_config *c)
     f->identity = domain_next_identity();
     f->rights = c->rights;
     f->on_death = c->on_death;
+    set_neighbour(f, c->neighbour);
     allowance_init(&f->allowance);
+    f->slot = NEIGHBOUR_UPLINK; // none yet
+    neighbours_init(&f->neighbours);
     memset(f->allowance.of, 0, sizeof(f->allowance.of));
     list_init(&f->children);
     list_init(&f->sibling);
@@ -93,6 +103,7 @@ static int take_seat(struct fief *f, struct domain *d)
     if (err != 0) {
         return err;
     }
+    neighbours_join(d, f);
     atomic_store_explicit(&f->manager, d, memory_order_release);
     atomic_store_explicit(&d->seat, f, memory_order_release);
     sched_join_all(d, f->share);
@@ -112,6 +123,7 @@ static int enter(struct fief *f, struct domain *manager)
         err = -E_NOSPC;
     }
     if (err == 0) {
+        f->slot = neighbours_enter(parent);
         err = take_seat(f, manager);
     }
     if (err == 0) {
@@ -215,7 +227,8 @@ int fief_set_budget(struct fief *f, uint64_t frames)
     return err;
 }
 
-int fief_set_limits(struct fief *f, const uint32_t limit[FIEF_AMOUNTS])
+int fief_set_limits(struct fief *f, const uint32_t limit[FIEF_AMOUNTS],
+                    const uint32_t neighbour[NEIGHBOUR_AMOUNTS])
 {
     int err = -E_SRCH;
 
@@ -223,6 +236,9 @@ int fief_set_limits(struct fief *f, const uint32_t limit[FIEF_AMOUNTS])
     spin_lock(&f->lock);
     if (fief_lives(f)) {
         err = allowance_give(&f->parent->allowance, &f->allowance, limit);
+    }
+    if (err == 0) {
+        set_neighbour(f, neighbour);
     }
     spin_unlock(&f->lock);
     return err;
@@ -261,8 +277,11 @@ int fief_seat(struct fief *f, struct domain *manager)
 
 static void leave_seat(struct fief *f)
 {
-    struct domain *d;
+    struct domain *d = fief_manager(f);
 
+    if (d != NULL) {
+        neighbours_leave(d);
+    }
     spin_lock(&f->lock);
     d = fief_manager(f);
     if (d != NULL) {
@@ -439,6 +458,9 @@ static enum step drain_frames(struct fief *f)
 static void unlink(struct fief *f)
 {
     leave_seat(f);
+    if (f->slot != NEIGHBOUR_UPLINK) {
+        neighbours_forget(f->parent, f->slot);
+    }
     spin_lock(&f->parent->lock);
     f->parent->child_count -= list_empty(&f->sibling) ? 0 : 1;
     list_remove(&f->sibling);

@@ -11,6 +11,7 @@ struct fief_config {
     const char *name;
     uint64_t frames;              // the budget, at least FIEF_FRAMES, which it takes for itself
     uint32_t limit[FIEF_AMOUNTS];
+    uint32_t neighbour[NEIGHBOUR_AMOUNTS]; // what it and that above keep for each other, at most
     uint32_t rights;              // enum fief_rights
     enum fief_on_death on_death;
 };
@@ -27,7 +28,10 @@ bool fief_move(struct fief *f);
 // Asks for another budget: what it takes is promised, and moved by fief_move. -E_BUSY: frames are
 // being moved. -E_NOMEM: the parent has not so many, or the fief holds and has promised more.
 int fief_set_budget(struct fief *f, uint64_t frames) MUST_CHECK;
-int fief_set_limits(struct fief *f, const uint32_t limit[FIEF_AMOUNTS]) MUST_CHECK; // -E_NOSPC
+// -E_NOSPC: as allowance_give; nothing changes then. neighbour: for what is asked for from now on;
+// what is more stays until it is let go.
+int fief_set_limits(struct fief *f, const uint32_t limit[FIEF_AMOUNTS],
+                    const uint32_t neighbour[NEIGHBOUR_AMOUNTS]) MUST_CHECK;
 // At once, for all below as well. -E_INVAL: unknown, -E_PERM: the parent lacks them.
 int fief_set_rights(struct fief *f, uint32_t rights, enum fief_on_death on_death) MUST_CHECK;
 // Puts a member of the parent that has never run in the empty seat. Errors as fief_create;

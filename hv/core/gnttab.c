@@ -254,7 +254,8 @@ static int map_locked(struct domain *mapper, struct gnttab_map_args *a)
         return GNTST_general_error;
     }
     if (mapping_new(mapper, MAPPING_LEND, &m) == 0) {
-        if (account_promise(&mapper->account, 1) == 0) {
+        if (neighbour_take(mapper, a->granter, NEIGHBOUR_LENDS, &m->neighbour) == 0 &&
+            account_promise(&mapper->account, 1) == 0) {
             st = enter_lend(mapper, a, m);
             if (st != GNTST_okay) {
                 account_release(&mapper->account, 1);

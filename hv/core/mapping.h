@@ -30,6 +30,7 @@ struct mapping {
     uint32_t hash_next;     // handle + 1 of the next view in the hash, or of the next free record
     uint8_t kind;           // enum mapping_kind
     uint8_t flags;
+    uint32_t neighbour;     // tag of the foreign fief that granted it (neighbour.h)
 };
 
 _Static_assert(sizeof(struct mapping) <= 64, "63 records and a header fill a frame");

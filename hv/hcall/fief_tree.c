@@ -16,6 +16,8 @@ _Static_assert(sizeof(struct fief_node) <= HCALL_ARG_MAX, "the argument has its 
 _Static_assert(FIEF_LIMITS == FIEF_AMOUNTS && FIEF_LIMIT_PORTS == FIEF_PORTS &&
                FIEF_LIMIT_CREATIONS == FIEF_CREATIONS && FIEF_LIMIT_VCPUS == FIEF_VCPUS,
                "limits are those of the core");
+_Static_assert(FIEF_NEIGHBOURS == NEIGHBOUR_AMOUNTS && FIEF_NEIGHBOUR_PORTS == NEIGHBOUR_PORTS &&
+               FIEF_NEIGHBOUR_LENDS == NEIGHBOUR_LENDS, "limits are those of the core");
 _Static_assert(FIEF_RIGHT_BUILD == FIEF_MAY_BUILD && FIEF_RIGHT_RUN == FIEF_MAY_RUN &&
                FIEF_RIGHT_OBSERVE == FIEF_MAY_OBSERVE && FIEF_RIGHT_CONSOLE == FIEF_MAY_CONSOLE &&
                FIEF_RIGHT_DELEGATE == FIEF_MAY_DELEGATE, "rights are those of the core");
@@ -90,6 +92,7 @@ long fief_op_grant(struct hcall *h)
         return -E_INVAL;
     }
     memcpy(c.limit, a->limit, sizeof(c.limit));
+    memcpy(c.neighbour, a->neighbour, sizeof(c.neighbour));
     error = fief_create(fief_of(h->caller), h->target, &c, &f);
     if (error) {
         return error;
@@ -118,7 +121,7 @@ long fief_op_set_limits(struct hcall *h)
     const struct fief_grant *a = (const void *)h->in.bytes;
     struct fief *f = named(h);
 
-    return f != NULL ? fief_set_limits(f, a->limit) : -E_SRCH;
+    return f != NULL ? fief_set_limits(f, a->limit, a->neighbour) : -E_SRCH;
 }
 
 long fief_op_set_rights(struct hcall *h)
@@ -181,6 +184,22 @@ static void fill_limits(struct fief *f, struct fief_node *a)
     }
 }
 
+// Read without the managers' locks: the counts of a moment.
+static void fill_neighbours(const struct fief *f, struct fief_node *a)
+{
+    const struct neighbour *up = &f->neighbours.slot[NEIGHBOUR_UPLINK];
+
+    for (unsigned i = 0; i < NEIGHBOUR_AMOUNTS; i++) {
+        a->neighbour[i].limit = f->neighbour_limit[i];
+        a->neighbour[i].below = __atomic_load_n(&up->used[i], __ATOMIC_RELAXED);
+        a->neighbour[i].above = 0;
+        if (a->depth != 0) {
+            a->neighbour[i].above = __atomic_load_n(
+                &f->parent->neighbours.slot[f->slot].used[i], __ATOMIC_RELAXED);
+        }
+    }
+}
+
 static uint16_t node_flags(const struct fief *f)
 {
     return (uint16_t)((f->on_death == FIEF_STAYS ? FIEF_KEEP : 0u) |
@@ -214,6 +233,7 @@ long fief_op_node(struct hcall *h)
     a->rights = f->rights;
     a->domains = f->domains;
     fill_limits(f, a);
+    fill_neighbours(f, a);
     fief_share_read(f, &a->share);
     return 0;
 }

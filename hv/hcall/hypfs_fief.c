@@ -106,6 +106,23 @@ static uint64_t get_domains(const struct place *p)
     return p->fief->domains;
 }
 
+// What the manager keeps for what is above.
+static uint64_t get_uplink(const struct place *p, enum neighbour_amount what)
+{
+    return __atomic_load_n(&p->fief->neighbours.slot[NEIGHBOUR_UPLINK].used[what],
+                           __ATOMIC_RELAXED);
+}
+
+static uint64_t get_uplink_ports(const struct place *p)
+{
+    return get_uplink(p, NEIGHBOUR_PORTS);
+}
+
+static uint64_t get_uplink_lends(const struct place *p)
+{
+    return get_uplink(p, NEIGHBOUR_LENDS);
+}
+
 static struct account_bill bill_of(const struct place *p)
 {
     struct account_bill b;
@@ -350,6 +367,7 @@ static const struct leaf fief_leaves[] = {
     NUMBER("domains", get_domains), NUMBER("free", get_free),         NUMBER("given", get_given),
     NUMBER("hypervisor", get_hypervisor), NUMBER("own", get_own),
     NUMBER("promised", get_promised), NUMBER("ram", get_ram),
+    NUMBER("uplink_lends", get_uplink_lends), NUMBER("uplink_ports", get_uplink_ports),
 };
 static const struct dir *const fief_subs[] = {&domains, &receipts};
 static const struct dir fief_dir = {.name = "fief", LEAVES(fief_leaves), SUBS(fief_subs)};

@@ -197,7 +197,8 @@ static void test_last_row(void **state)
 static void carve(struct domain *manager)
 {
     const struct fief_config c = {
-        .name = "fief", .frames = 300, .limit = {4, 8, 400, 60}, .rights = FIEF_MAY_ALL};
+        .name = "fief", .frames = 300, .limit = {4, 8, 400, 60}, .neighbour = {9, 9},
+        .rights = FIEF_MAY_ALL};
 
     assert_int_equal(fief_create(fief_root, manager, &c, &seen.fief), 0);
     while (fief_move(seen.fief)) {

@@ -420,7 +420,8 @@ static void make_managers(void)
     sim_set_drift(20000);
     for (unsigned i = 0; i < 2; i++) {
         struct fief_config c = {.name = "one", .frames = 300, .rights = FIEF_MAY_ALL,
-                                .limit = {4, 8, 400, 60}};
+                                .limit = {4, 8, 400, 60},
+                                .neighbour = {9, 9}};
         const struct domain_config config = {
             .name = "one", .vcpus = 1, .max_evtchn_port = 200, .max_grant_frames = 1,
             .domid = -1, .create_flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap};

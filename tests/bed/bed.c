@@ -14,6 +14,7 @@
 #include "port/machine.h"
 #include "port/mem.h"
 #include "port/up.h"
+#include "tests/bed/neighbours.h"
 
 #define FRAMES_DEFAULT (64u << 8)
 #define HVC_PC 0x40080000ull
@@ -332,7 +333,7 @@ static void report(const char *text)
 
 void bed_audit(const char *after_what)
 {
-    unsigned differences = account_audit(report);
+    unsigned differences = account_audit(report) + neighbours_audit();
 
     if (differences != 0) {
         panic("bed: after %s: the audit finds %u differences", after_what, differences);

@@ -9,6 +9,7 @@
 #include "core/mapping.h"
 #include "core/mapping_table.h"
 #include "port/mem.h"
+#include "tests/bed/neighbours.h"
 #include "tests/bed/oracle.h"
 
 static struct world *world;
@@ -86,6 +87,7 @@ static void mapper_laws(struct domain *d)
     }
     law(views == d->p2m.views && (views > 0) == (d->p2m.sink.n != 0),
         "views without a sink page, or a sink page without views");
+    law(neighbours_agree(d, NEIGHBOUR_LENDS), "the count of lends for a foreign fief");
     law(d->account.promised == promised, "a domain's promises are not those of its lends");
 }
 
@@ -112,6 +114,7 @@ static void owner_laws(struct domain *d)
 
 static void evtchn_laws(struct domain *d)
 {
+    law(neighbours_agree(d, NEIGHBOUR_PORTS), "the count of ports for a foreign fief");
     for (uint32_t port = 1; port < MODEL_PORTS; port++) {
         const struct evtchn *e = evtchn_find(d, port);
         const struct evtchn *r =

@@ -119,7 +119,8 @@ static void born(struct world *w, unsigned who, uint16_t domid, uint32_t vcpus)
 static void make_manager(struct world *w)
 {
     const struct fief_config c = {.name = "second", .frames = BUDGET, .rights = FIEF_MAY_ALL,
-                                  .limit = {8, 32, 16384, 1u << 20}};
+                                  .limit = {8, 32, 16384, 1u << 20},
+                                  .neighbour = {1000, 1000}};
     uint16_t domid = (uint16_t)tools_create(1);
     struct domain *d = fief_find(fief_root, domid);
 

@@ -21,6 +21,7 @@ static int tenant(int argc, char **argv)
         .rights = RIGHTS_ALL,
         .frames = number(argv[1]) * FRAMES_MIB,
         .limit = {MANY, 128 * MANY, 128 * MANY, FIEF_UNLIMITED},
+        .neighbour = {MANY, MANY},
         .name = "bare",
     };
     long error = fief_call(FIEF_OP_grant, &g, sizeof(g));

@@ -51,7 +51,7 @@ static struct domain *make(struct fief *f, uint32_t number)
 static struct fief *carve(struct domain *m)
 {
     struct fief_config c = {.name = "one", .frames = BUDGET, .rights = FIEF_MAY_ALL,
-                            .limit = {1000, 1000, 1000, 1000}};
+                            .limit = {1000, 1000, 1000, 1000}, .neighbour = {8, 8}};
     struct fief *f;
 
     must(fief_create(fief_root, m, &c, &f) == 0, "a fief");

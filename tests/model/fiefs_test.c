@@ -112,6 +112,8 @@ static void carve(void)
     for (unsigned n = 0; n < FIEF_AMOUNTS; n++) {
         c.limit[n] = 1 + any(d ? 400u >> 2 * d->fief->depth : 400);
     }
+    c.neighbour[NEIGHBOUR_PORTS] = any(4);
+    c.neighbour[NEIGHBOUR_LENDS] = any(4);
     if (d && !fief_at(i) && fief_create(d->fief, d, &c, &f) == 0) {
         fiefs[i].identity = f->identity;
         deepest = MAX(deepest, f->depth);

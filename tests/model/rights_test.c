@@ -57,6 +57,7 @@ static struct fief *carve(struct fief *parent, struct domain *m, uint64_t frames
     for (unsigned i = 0; i < FIEF_AMOUNTS; i++) {
         c.limit[i] = 1000u >> parent->depth;
     }
+    c.neighbour[NEIGHBOUR_PORTS] = c.neighbour[NEIGHBOUR_LENDS] = 1000;
     assert_int_equal(fief_create(parent, m, &c, &f), 0);
     while (fief_move(f)) {
     }

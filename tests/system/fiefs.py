@@ -38,9 +38,12 @@ def grant_limit_revoke(bed):
           f"CPU time: {one['cpu']}")
     machine.ok('fief limit guest -m 64M --domains 5 --weight 512')
     machine.ok('fief limit guest --cap 150')
+    machine.ok('fief limit guest --neighbour-ports 7')
     machine.ok('fief rights guest run,observe --keep')
     one = node(machine, 'guest')
     check(one['budget'] == 64 * MIB and one['domains']['limit'] == 5, f'changed: {one}')
+    check(one['neighbour'] == {'ports': {'limit': 7, 'above': 0, 'below': 0},
+                               'lends': {'limit': 8192, 'above': 0, 'below': 0}}, f'both ways: {one}')
     check(one['rights'] == 'run,observe' and one['on_manager_death'] == 'keep', f'rights: {one}')
     check(one['cpu']['weight'] == 512 and one['cpu']['cap'] == 150, f"CPU time: {one['cpu']}")
     check(' 512 ' in machine.ok('fief tree') and '150%' in machine.ok('fief tree'), 'the table')

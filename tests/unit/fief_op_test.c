@@ -511,7 +511,8 @@ static void test_hypfs(void **state)
     (void)state;
     boot(1);
     hypfs_names("/fief", names);
-    assert_string_equal(names, "domain receipts domains free given hypervisor own promised ram ");
+    assert_string_equal(names, "domain receipts domains free given hypervisor own promised ram "
+                        "uplink_lends uplink_ports ");
     hypfs_names("/fief/receipts", names);
     assert_string_equal(names, "");
     d = guest_with_ram();

@@ -12,6 +12,7 @@ static const struct fief_config plain = {
     .name = "fief",
     .frames = BUDGET,
     .limit = {10, 20, 500, 60},
+    .neighbour = {100, 100},
     .rights = FIEF_MAY_ALL,
 };
 
@@ -174,6 +175,7 @@ static struct fief_grant grant_for(const struct domain *m, uint64_t frames)
                            .rights = FIEF_MAY_ALL,
                            .frames = frames,
                            .limit = {10, 20, 500, 60},
+                           .neighbour = {100, 100},
                            .name = "tenant"};
 
     for (unsigned i = 0; i < FIEF_LIMITS; i++) {

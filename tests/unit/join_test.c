@@ -13,6 +13,7 @@ static const struct fief_config plain = {
     .name = "fief",
     .frames = BUDGET,
     .limit = {10, 20, 2000, 60},
+    .neighbour = {2000, 2000},
     .rights = FIEF_MAY_ALL,
 };
 

@@ -507,6 +507,7 @@ static struct fief *carve(struct fief *parent, struct domain *manager, uint64_t 
     uint32_t part = 1u << (2 * parent->depth);
     const struct fief_config config = {.name = "fief", .frames = frames,
                                        .limit = {80 / part, 160 / part, 4000 / part, 60 / part},
+                                       .neighbour = {100, 100},
                                        .rights = FIEF_MAY_ALL};
     struct fief *f;
 

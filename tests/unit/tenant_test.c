@@ -25,7 +25,8 @@ static struct fief *fief;
 static int setup(void **state)
 {
     const struct fief_config config = {
-        .name = "tenant", .frames = 1024, .limit = {10, 20, 500, 60}, .rights = FIEF_MAY_ALL};
+        .name = "tenant", .frames = 1024, .limit = {10, 20, 500, 60}, .neighbour = {100, 100},
+        .rights = FIEF_MAY_ALL};
     long domid;
 
     (void)state;

@@ -21,6 +21,12 @@ static const uint32_t limit_defaults[FIEF_LIMITS] = {
     [FIEF_LIMIT_CREATIONS] = 60,
 };
 
+// A dozen disks and network cards each way; all neighbours together are a part of what dom0 has.
+static const uint32_t neighbour_defaults[FIEF_NEIGHBOURS] = {
+    [FIEF_NEIGHBOUR_PORTS] = 128,
+    [FIEF_NEIGHBOUR_LENDS] = 8192,
+};
+
 // 512M, 2G, 8192K, or MiB without a letter; in frames.
 static uint64_t frames_of(const char *text)
 {
@@ -48,7 +54,8 @@ static uint64_t frames_of(const char *text)
     return kib / FRAME_KIB;
 }
 
-static uint32_t limit_of(const char *text, unsigned i)
+// kind: what the option begins with.
+static uint32_t limit_of(const char *text, const char *kind, const char *name)
 {
     char *end;
     unsigned long n;
@@ -56,9 +63,14 @@ static uint32_t limit_of(const char *text, unsigned i)
     errno = 0;
     n = strtoul(text, &end, 10);
     if (*end != 0 || end == text || *text == '-' || errno != 0 || n >= FIEF_UNLIMITED) {
-        fail(EXIT_USAGE, "--%s %s: must be a number", limit_names[i], text);
+        fail(EXIT_USAGE, "--%s%s %s: must be a number", kind, name, text);
     }
     return (uint32_t)n;
+}
+
+static uint32_t neighbour_of(const struct options *o, unsigned i)
+{
+    return limit_of(o->neighbour[i], "neighbour-", neighbour_names[i]);
 }
 
 static uint32_t right_of(const char *word, size_t length)
@@ -207,7 +219,10 @@ int command_grant(const struct options *o, int argc, char **argv)
     }
     g.frames = frames_of(o->memory);
     for (unsigned i = 0; i < FIEF_LIMITS; i++) {
-        g.limit[i] = o->limit[i] ? limit_of(o->limit[i], i) : limit_defaults[i];
+        g.limit[i] = o->limit[i] ? limit_of(o->limit[i], "", limit_names[i]) : limit_defaults[i];
+    }
+    for (unsigned i = 0; i < FIEF_NEIGHBOURS; i++) {
+        g.neighbour[i] = o->neighbour[i] ? neighbour_of(o, i) : neighbour_defaults[i];
     }
     if (o->rights) {
         g.rights = rights_of(o->rights);
@@ -258,7 +273,10 @@ static void change_limits(const struct options *o, const char *who, const struct
     long error;
 
     for (unsigned i = 0; i < FIEF_LIMITS; i++) {
-        g.limit[i] = o->limit[i] ? limit_of(o->limit[i], i) : n->limit[i].limit;
+        g.limit[i] = o->limit[i] ? limit_of(o->limit[i], "", limit_names[i]) : n->limit[i].limit;
+    }
+    for (unsigned i = 0; i < FIEF_NEIGHBOURS; i++) {
+        g.neighbour[i] = o->neighbour[i] ? neighbour_of(o, i) : n->neighbour[i].limit;
     }
     error = hv_call(FIEF_OP_set_limits, &g, sizeof(g));
     if (error == -ENOSPC) {
@@ -276,9 +294,13 @@ int command_limit(const struct options *o, int argc, char **argv)
     bool limits = false;
 
     exactly(argc, argv, 1, "limit FIEF [-m SIZE] [--domains N] [--vcpus N] [--ports N] "
-                           "[--creations N] [--weight N] [--cap PERCENT]");
+                           "[--creations N] [--neighbour-ports N] [--neighbour-lends N] "
+                           "[--weight N] [--cap PERCENT]");
     for (unsigned i = 0; i < FIEF_LIMITS; i++) {
         limits = limits || o->limit[i];
+    }
+    for (unsigned i = 0; i < FIEF_NEIGHBOURS; i++) {
+        limits = limits || o->neighbour[i];
     }
     if (!o->memory && !limits && !o->weight && !o->cap) {
         fail(EXIT_USAGE, "limit %s: which? None is given", argv[0]);

@@ -22,6 +22,7 @@ struct options {
     // Of the commands that carve; null: not given.
     const char *memory;
     const char *limit[FIEF_LIMITS];
+    const char *neighbour[FIEF_NEIGHBOURS];
     const char *weight;
     const char *cap;
     const char *rights;
@@ -85,6 +86,7 @@ uint64_t fief_held(const struct fief_node *n);
 // The name of a set of rights; null: there are not so many.
 const char *right_name(unsigned i);
 extern const char *const limit_names[FIEF_LIMITS];
+extern const char *const neighbour_names[FIEF_NEIGHBOURS];
 
 // share.c: what the options say, FIEF_SAME where they do not; ends the program when they make no
 // sense.

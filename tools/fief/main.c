@@ -59,6 +59,7 @@ static void help(void)
          "  -h, --help    this\n"
          "  -m, --memory SIZE     a budget: 512M, 2G, or MiB\n"
          "  --domains N, --vcpus N, --ports N, --creations N     limits; the last one a minute\n"
+         "  --neighbour-ports N, --neighbour-lends N   what it and this fief keep for each other\n"
          "  --weight N, --cap PERCENT   CPU time: its part beside others; at most, of one CPU\n"
          "  --rights RIGHT,...    build, run, observe, console, delegate; all, none\n"
          "  --name NAME   of the fief; the domain's if not given\n"
@@ -130,6 +131,12 @@ static bool option_take(struct options *o, int letter)
     case 'C':
         o->limit[FIEF_LIMIT_CREATIONS] = optarg;
         break;
+    case 'p':
+        o->neighbour[FIEF_NEIGHBOUR_PORTS] = optarg;
+        break;
+    case 'l':
+        o->neighbour[FIEF_NEIGHBOUR_LENDS] = optarg;
+        break;
     case 'W':
         o->weight = optarg;
         break;
@@ -158,6 +165,8 @@ int main(int argc, char **argv)
         {"memory", required_argument, NULL, 'm'}, {"domains", required_argument, NULL, 'D'},
         {"vcpus", required_argument, NULL, 'V'},  {"ports", required_argument, NULL, 'P'},
         {"creations", required_argument, NULL, 'C'}, {"rights", required_argument, NULL, 'R'},
+        {"neighbour-ports", required_argument, NULL, 'p'},
+        {"neighbour-lends", required_argument, NULL, 'l'},
         {"weight", required_argument, NULL, 'W'}, {"cap", required_argument, NULL, 'c'},
         {"name", required_argument, NULL, 'N'},   {"keep", no_argument, NULL, 'K'},
         {0}};

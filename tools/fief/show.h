@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define CELL_MAX 96u
-#define COLUMNS_MAX 12u
+#define COLUMNS_MAX 14u
 #define BAR_WIDTH 20u
 
 enum align { LEFT, RIGHT };

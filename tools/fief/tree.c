@@ -19,6 +19,11 @@ const char *const limit_names[FIEF_LIMITS] = {
     [FIEF_LIMIT_CREATIONS] = "creations",
 };
 
+const char *const neighbour_names[FIEF_NEIGHBOURS] = {
+    [FIEF_NEIGHBOUR_PORTS] = "ports",
+    [FIEF_NEIGHBOUR_LENDS] = "lends",
+};
+
 static const char *const right_names[] = {"build", "run", "observe", "console", "delegate"};
 
 const char *right_name(unsigned i)
@@ -134,6 +139,19 @@ static void add_limit(struct table *t, const struct fief_node *n, unsigned i)
     }
 }
 
+// Of the manager above for this fief, and of this fief's for what is above.
+static void add_neighbour(struct table *t, const struct fief_node *n, unsigned i)
+{
+    if (n->depth == 0) {
+        table_add(t, "-");
+    } else if (n->neighbour[i].limit == FIEF_UNLIMITED) {
+        table_add(t, "%u+%u", n->neighbour[i].above, n->neighbour[i].below);
+    } else {
+        table_add(t, "%u+%u/%u", n->neighbour[i].above, n->neighbour[i].below,
+                  n->neighbour[i].limit);
+    }
+}
+
 uint64_t fief_held(const struct fief_node *n)
 {
     uint64_t rest = n->given + n->free;
@@ -153,9 +171,11 @@ static void print_tree(const struct forest *f)
     static const struct column columns[] = {
         {"FIEF", LEFT},     {"MANAGER", LEFT},  {"BUDGET", RIGHT}, {"HELD", RIGHT},
         {"BELOW", RIGHT},   {"DOMAINS", RIGHT}, {"VCPUS", RIGHT},  {"PORTS", RIGHT},
-        {"CREATIONS", RIGHT}, {"WEIGHT", RIGHT}, {"CAP", RIGHT},   {"RIGHTS", LEFT}};
+        {"CREATIONS", RIGHT}, {"N-PORTS", RIGHT}, {"N-LENDS", RIGHT}, {"WEIGHT", RIGHT},
+        {"CAP", RIGHT},     {"RIGHTS", LEFT}};
     struct table t;
 
+    _Static_assert(COUNT(columns) <= COLUMNS_MAX, "all columns have their place");
     table_init(&t, columns, COUNT(columns));
     for (unsigned i = 0; i < f->nodes; i++) {
         const struct fief_node *n = &f->node[i];
@@ -167,6 +187,9 @@ static void print_tree(const struct forest *f)
         table_size(&t, n->given);
         for (unsigned l = 0; l < FIEF_LIMITS; l++) {
             add_limit(&t, n, l);
+        }
+        for (unsigned l = 0; l < FIEF_NEIGHBOURS; l++) {
+            add_neighbour(&t, n, l);
         }
         add_share(&t, n);
         table_add(&t, "%s%s", rights_text(n->rights), n->flags & FIEF_KEEP ? " (keep)" : "");
@@ -184,6 +207,19 @@ static void json_share(const struct fief_node *n)
     json_number("own_weight", n->share.own_weight);
     json_number("cap", n->share.cap);
     json_number("used_ns", n->share.used);
+    json_close('}');
+}
+
+static void json_neighbour(const struct fief_node *n)
+{
+    json_open("neighbour", '{');
+    for (unsigned i = 0; i < FIEF_NEIGHBOURS; i++) {
+        json_open(neighbour_names[i], '{');
+        json_number("limit", n->neighbour[i].limit);
+        json_number("above", n->neighbour[i].above);
+        json_number("below", n->neighbour[i].below);
+        json_close('}');
+    }
     json_close('}');
 }
 
@@ -214,6 +250,7 @@ static void json_node(const struct fief_node *n)
         json_number("given", n->limit[i].given);
         json_close('}');
     }
+    json_neighbour(n);
     json_share(n);
     json_close('}');
 }
