@@ -62,6 +62,13 @@ static void noise(void **state)
     }
 }
 
+// A byte of memory, or of a register, of any domain outside the fief.
+static void a_byte_outside_is_noticed(void **state)
+{
+    (void)state;
+    assert_true(tenant_notices());
+}
+
 static int count(void **state)
 {
     (void)state;
@@ -71,7 +78,8 @@ static int count(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_corpus), cmocka_unit_test(noise)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_byte_outside_is_noticed),
+                                       cmocka_unit_test(the_corpus), cmocka_unit_test(noise)};
 
     return cmocka_run_group_tests_name("corpus", tests, NULL, count);
 }
