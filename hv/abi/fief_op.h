@@ -111,8 +111,8 @@ struct fief_receipt {
     uint64_t peak;        // highest total ever
     uint64_t left;        // held by the account when it closed, beside its own frame: 0
     uint64_t promised;    // still promised then: 0
-    uint64_t longest;     // step: time, in ticks of the machine's counter
-    uint64_t ticks_a_second;
+    uint64_t longest;     // step: in instructions, or in ticks where they are not counted
+    uint64_t ticks_a_second; // 0: longest is in instructions
     uint32_t steps;       // of its end
     uint32_t waits;       // beside these, tries that had to wait for another CPU
     uint32_t adopted;     // frames that had been lent and became the users' own

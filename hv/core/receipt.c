@@ -7,6 +7,7 @@
 #include "core/domain.h"
 #include "core/fief.h"
 #include "lib/string.h"
+#include "port/cpu.h"
 #include "port/timer.h"
 
 static void note_held(struct domain *d)
@@ -14,6 +15,25 @@ static void note_held(struct domain *d)
     for (unsigned c = 0; c < FC_COUNT; c++) {
         d->notes.held[c] = (uint32_t)d->account.held[c];
     }
+}
+
+static uint64_t step_count(void)
+{
+    return arch_counts_instructions() ? arch_instructions() : time_counter();
+}
+
+// Instructions are counted modulo 2^32.
+static uint32_t step_since(uint64_t begun)
+{
+    uint64_t now = step_count();
+
+    return arch_counts_instructions() ? (uint32_t)now - (uint32_t)begun
+                                      : (uint32_t)MIN(now - begun, UINT32_MAX);
+}
+
+uint64_t receipt_ticks_a_second(void)
+{
+    return arch_counts_instructions() ? 0 : time_frequency();
 }
 
 void receipt_step_begin(struct domain *d)
@@ -25,15 +45,13 @@ void receipt_step_begin(struct domain *d)
         d->notes.noted = true;
         note_held(d);
     }
-    d->notes.begun = time_counter();
+    d->notes.begun = step_count();
 }
 
 void receipt_step_end(struct domain *d, unsigned done)
 {
-    uint64_t ticks = time_counter() - d->notes.begun;
-
     if (d->notes.noted) {
-        d->notes.longest = (uint32_t)MAX(d->notes.longest, MIN(ticks, UINT32_MAX));
+        d->notes.longest = MAX(d->notes.longest, step_since(d->notes.begun));
         d->notes.steps += done;
         d->notes.waits += 1 - done;
     }

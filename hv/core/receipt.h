@@ -31,13 +31,13 @@ struct receipt_range {
 
 // Noted while the domain drains.
 struct receipt_notes {
-    uint64_t begun;          // the step that is being made, in ticks of the machine's counter
+    uint64_t begun;          // the step that is being made: what the count was
     uint32_t held[FC_COUNT]; // frames, when the end began
     bool noted;              // held has been filled in
     bool ranged;             // the domain's list of ranges is one
     uint32_t steps;          // of the drain that did something
     uint32_t waits;          // steps that could not yet
-    uint32_t longest;        // step, in ticks
+    uint32_t longest;        // step: see receipt_ticks_a_second
     uint32_t adopted;        // frames that went to others, all of them
     struct receipt_adopter adopter[RECEIPT_ADOPTERS]; // the first who took any; by frames 0: none
 };
@@ -63,6 +63,12 @@ struct receipts {
     uint64_t count; // ever
     struct receipt *page[RECEIPT_FRAMES]; // of the ring
 };
+
+// Ticks a second of what the longest step is given in; 0: it is given in instructions, as it is
+// where the machine counts them. A step runs to its end on one pcpu with interrupts masked, so what
+// is counted is its own: the turns of a wait for a lock are in it, what other pcpus do is not.
+// Time has in it besides whatever the firmware, or who runs this machine as a guest, did meanwhile.
+uint64_t receipt_ticks_a_second(void);
 
 // A step of the drain of d begins, or has ended. drain_lock is held. Of a domain that nobody has
 // seen yet nothing is noted. done: 1, or 0 when it could only be tried.

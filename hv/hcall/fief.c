@@ -161,7 +161,7 @@ static long op_receipt(struct hcall *h)
     a->left = r.left;
     a->promised = r.promised;
     a->longest = r.notes.longest;
-    a->ticks_a_second = time_frequency();
+    a->ticks_a_second = receipt_ticks_a_second();
     a->steps = r.notes.steps;
     a->waits = r.notes.waits;
     a->adopted = r.notes.adopted;

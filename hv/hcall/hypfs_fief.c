@@ -9,7 +9,6 @@
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "port/mem.h"
-#include "port/timer.h"
 
 #define LIST_MAX 512u // names of one directory; it ends there
 #define NAME_MAX 16u  // of a name, with its end
@@ -255,9 +254,13 @@ static uint64_t receipt_waits(const struct place *p)
     return p->receipt.notes.waits;
 }
 
-static uint64_t receipt_longest(const struct place *p)
+static void receipt_longest(const struct place *p, char *to, size_t size)
 {
-    return p->receipt.notes.longest * NS_PER_SECOND / time_frequency();
+    uint64_t ticks = receipt_ticks_a_second();
+    uint64_t n = p->receipt.notes.longest;
+
+    format(to, size, "%llu %s", (unsigned long long)(ticks ? n * NS_PER_SECOND / ticks : n),
+           ticks ? "ns" : "instructions");
 }
 
 static bool number_of(const char *name, uint32_t *out)
@@ -356,7 +359,7 @@ static const struct leaf receipt_leaves[] = {
     TEXT("adopted", receipt_adopters),   TEXT("adopted_frames", receipt_ranges),
     NUMBER("domid", receipt_domid),      TEXT("handle", receipt_handle),
     TEXT("held", receipt_held),          NUMBER("left", receipt_left),
-    NUMBER("longest_ns", receipt_longest), NUMBER("peak", receipt_peak),
+    TEXT("longest_step", receipt_longest), NUMBER("peak", receipt_peak),
     NUMBER("steps", receipt_steps),      NUMBER("waits", receipt_waits),
 };
 static const struct dir receipt_dir = {LEAVES(receipt_leaves)};

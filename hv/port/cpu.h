@@ -13,6 +13,9 @@
 //   void arch_cpu_relax(void)      a hint inside a waiting loop; on the sim, lets others run
 //   void arch_lock_released(lock)  nothing; on the sim, another pcpu may go on here
 //   bool arch_cpu_pending(void)    whether an interrupt waits to be taken by this pcpu
+//   bool arch_counts_instructions(void)  whether the next one means anything; fixed after boot
+//   uint32_t arch_instructions(void)     that this pcpu has executed in the hypervisor, modulo
+//                                        2^32, to within the few that a pipeline holds
 
 // How many pcpus run; fixed after boot.
 unsigned arch_cpu_count(void);

@@ -4,6 +4,7 @@
 Most of it is done by the program attack (tests/dom0), which counts frames itself; here the frames
 are counted once more, as after every test on a shared machine.
 """
+import json
 import os
 import re
 
@@ -99,8 +100,15 @@ def stretch(machine):
 
 
 def longest_step(machine):
-    """Of the last end, as its receipt says: time, which is instructions on a counted machine."""
-    return int(machine.ok('xenhypfs cat /fief/receipts/0/longest_ns'))
+    """Of the last end, in instructions, as its receipt says: QEMU counts those of EL2 with -icount."""
+    said = json.loads(machine.ok('fief receipts -n 1 --json'))[0]
+    number, unit = said['longest_step'], said['longest_step_unit']
+    check(unit == 'instructions' and number > 100, f'the longest step is given as {number} {unit}')
+    text = machine.ok('fief receipts -n 1')
+    check(f'{number} instructions' in text, f'of {number} instructions the table says {text}')
+    text = machine.ok('xenhypfs cat /fief/receipts/0/longest_step').strip()
+    check(text == f'{number} instructions', f'of {number} instructions hypfs says {text}')
+    return number
 
 
 @test(machine=COUNTED, xen=OWN)

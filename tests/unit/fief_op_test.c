@@ -7,6 +7,7 @@
 #include "abi/fief_op.h"
 #include "core/price.h"
 #include "hcall/hcall.h"
+#include "port/timer.h"
 #include "tests/bed/tools.h"
 
 static long fief_op(uint32_t command, void *argument, size_t size)
@@ -551,6 +552,41 @@ static void test_hypfs(void **state)
     }
 }
 
+static void longest_step(struct fief_receipt *r)
+{
+    memset(r, 0, sizeof(*r));
+    guest_end(guest_with_ram());
+    assert_int_equal(fief_op(FIEF_OP_receipt, r, sizeof(*r)), 0);
+}
+
+// In instructions where the machine counts them, also where the count goes round; else it is time.
+static void test_longest_step(void **state)
+{
+    struct fief_receipt counted, round, timed;
+    _Alignas(8) char text[PAGE_SIZE];
+
+    (void)state;
+    boot(1);
+    sim_set_drift(64);
+    longest_step(&timed);
+    assert_int_equal(timed.ticks_a_second, time_frequency());
+    assert_in_range(timed.longest, 1, 1000000);
+    assert_int_equal(hypfs("/fief/receipts/0/longest_step", text, sizeof(text)), 0);
+    assert_non_null(strstr(text + sizeof(struct xen_hypfs_direntry), " ns"));
+    sim_count_instructions(0);
+    longest_step(&counted);
+    assert_int_equal(counted.ticks_a_second, 0);
+    assert_in_range(counted.longest, 10, 10000);
+    for (uint32_t before = 0; before < 10 * counted.longest; before += counted.longest / 4) {
+        sim_count_instructions(0 - before);
+        longest_step(&round);
+        assert_int_equal(round.longest, counted.longest);
+    }
+    assert_int_equal(hypfs("/fief/receipts/0/longest_step", text, sizeof(text)), 0);
+    assert_non_null(strstr(text + sizeof(struct xen_hypfs_direntry), " instructions"));
+    check_all_back("longest steps");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -565,6 +601,7 @@ int main(void)
         cmocka_unit_test(test_classes_audit_and_rights),
         cmocka_unit_test(test_a_charge_that_fails),
         cmocka_unit_test(test_hypfs),
+        cmocka_unit_test(test_longest_step),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

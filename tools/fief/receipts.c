@@ -14,9 +14,21 @@
 #define DOMID_NONE 0x7ff4u // DOMID_INVALID: one that the caller cannot name
 #define RANGES_SHOWN 4u
 
-static uint64_t longest_ns(const struct fief_receipt *r)
+// The longest step in instructions or, where the machine does not count them, in nanoseconds.
+static uint64_t longest_step(const struct fief_receipt *r)
 {
-    return r->ticks_a_second ? r->longest * NS_PER_S / r->ticks_a_second : 0;
+    return r->ticks_a_second ? r->longest * NS_PER_S / r->ticks_a_second : r->longest;
+}
+
+static void add_longest(struct table *t, const struct fief_receipt *r)
+{
+    uint64_t n = longest_step(r);
+
+    if (r->ticks_a_second) {
+        table_add(t, "%" PRIu64 ".%" PRIu64 " us", n / 1000, n / 100 % 10);
+    } else {
+        table_add(t, "%" PRIu64 " instructions", n);
+    }
 }
 
 static uint64_t sum_held(const struct fief_receipt *r)
@@ -87,7 +99,7 @@ static void add_row(struct table *t, const struct fief_receipt *r)
     table_size(t, sum_held(r));
     table_size(t, r->peak);
     table_add(t, "%u", r->steps);
-    table_add(t, "%" PRIu64 ".%" PRIu64 " us", longest_ns(r) / 1000, longest_ns(r) / 100 % 10);
+    add_longest(t, r);
     adopters_text(r, text, sizeof(text));
     table_add(t, "%s", text);
     ranges_text(r, text, sizeof(text));
@@ -135,7 +147,8 @@ static void json_row(const struct fief_receipt *r)
     json_number("peak", r->peak);
     json_number("steps", r->steps);
     json_number("waits", r->waits);
-    json_number("longest_step_ns", longest_ns(r));
+    json_number("longest_step", longest_step(r));
+    json_string("longest_step_unit", r->ticks_a_second ? "ns" : "instructions");
     json_number("adopted", r->adopted);
     json_adopters(r);
     json_number("left", r->left);
@@ -147,7 +160,7 @@ int command_receipts(const struct options *o, int argc, char **argv)
 {
     static const struct column columns[] = {
         {"ID", RIGHT},    {"UUID", LEFT},     {"HELD", RIGHT},   {"PEAK", RIGHT},
-        {"STEPS", RIGHT}, {"LONGEST TOOK", RIGHT}, {"ADOPTED", LEFT}, {"FRAMES", LEFT},
+        {"STEPS", RIGHT}, {"LONGEST STEP", RIGHT}, {"ADOPTED", LEFT}, {"FRAMES", LEFT},
         {"LEFT", RIGHT}};
     struct table t;
     uint32_t n = 0;

@@ -56,6 +56,23 @@ static inline void arch_lock_released(const void *lock)
     (void)lock;
 }
 
+// pmu.c: whether all pcpus count.
+extern bool pmu_counts;
+
+static inline bool arch_counts_instructions(void)
+{
+    return pmu_counts;
+}
+
+static inline uint32_t arch_instructions(void)
+{
+    uint64_t n;
+
+    // The counter that pmu.c selected.
+    __asm__ volatile("mrs %0, pmxevcntr_el0" : "=r"(n));
+    return (uint32_t)n;
+}
+
 static inline bool arch_cpu_pending(void)
 {
     uint64_t isr;

@@ -16,6 +16,10 @@ _Noreturn void smp_secondary(void);
 // first guest.
 void guest_setup_cpu(void);
 
+// pmu.c. Begins to count instructions at EL2 on this pcpu, where it can. Returns the fields of
+// MDCR_EL2 that go with it: HPMN, HPME.
+uint64_t pmu_init_cpu(void);
+
 struct el2_frame;
 
 // panic.c. The end of the machine for a fault of our own: text says what, f are the registers.

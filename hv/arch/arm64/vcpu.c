@@ -50,9 +50,6 @@
 // MDCR_EL2: debug registers, OS lock, performance monitors, profiling, trace filter.
 #define MDCR_TRAPS                                                                                 \
     (1ull << 5 | 1ull << 6 | 1ull << 9 | 1ull << 10 | 1ull << 11 | 1ull << 14 | 1ull << 19)
-#define DFR0_PMU_SHIFT 8
-#define PMCR_N_SHIFT 11
-#define PMCR_N_MASK 0x1fu
 
 #define CNTHCT_PHYSICAL_COUNTER (1ull << 0) // the counter may be read; the physical timer traps
 #define HSTR_CP15_C15 (1ull << 15)
@@ -114,17 +111,6 @@ static uint64_t field(uint64_t value, unsigned shift)
     return value >> shift & 0xf;
 }
 
-static uint64_t guest_debug_traps(void)
-{
-    uint64_t pmu = field(sysreg_read(id_aa64dfr0_el1), DFR0_PMU_SHIFT);
-
-    // HPMN: all event counters are left to EL1, whose accesses trap anyway; 0 is not allowed.
-    if (pmu == 0 || pmu == 0xf) {
-        return MDCR_TRAPS;
-    }
-    return MDCR_TRAPS | (sysreg_read(pmcr_el0) >> PMCR_N_SHIFT & PMCR_N_MASK);
-}
-
 // Registers that only newer machines have, with reset values that are not architected: with 0
 // nothing new is enabled for a guest, and nothing is trapped that was not before.
 static void guest_setup_extensions(void)
@@ -152,7 +138,7 @@ void guest_setup_cpu(void)
                                VTCR_OUTER_WB | VTCR_INNER_SHAREABLE |
                                MIN(bits, PHYSICAL_48_BITS) << VTCR_PS_SHIFT);
     sysreg_write(cptr_el2, CPTR_GUEST);
-    sysreg_write(mdcr_el2, guest_debug_traps());
+    sysreg_write(mdcr_el2, MDCR_TRAPS | pmu_init_cpu());
     sysreg_write(mdscr_el1, 0);
     sysreg_write(cnthctl_el2, CNTHCT_PHYSICAL_COUNTER);
     sysreg_write(hstr_el2, HSTR_CP15_C15);

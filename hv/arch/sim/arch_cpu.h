@@ -15,6 +15,9 @@ void sim_relax(void) __attribute__((weak));
 // A lock has been released: here another pcpu may go on (sim_interleave). Absent as above.
 void sim_lock_released(const void *lock) __attribute__((weak));
 bool sim_interrupted(void);
+// By default they are not counted (sim_count_instructions).
+bool arch_counts_instructions(void);
+uint32_t arch_instructions(void);
 
 static inline bool arch_cpu_pending(void)
 {

@@ -20,6 +20,7 @@ _Thread_local unsigned sim_this_cpu;
 struct sim_cpu {
     uint64_t timer; // UINT64_MAX: off
     bool kicked;
+    uint32_t instructions;
     bool raised[SIM_IRQS];
     struct virq_slots slots;
 };
@@ -28,6 +29,7 @@ static struct sim_cpu sim_cpus[PCPU_MAX];
 static unsigned cpu_total;
 static _Atomic uint64_t clock_ns;
 static uint64_t drift_ns;
+static bool instructions_counted;
 static void (*relax_hook)(void);
 
 struct sim_irq sim_irqs[SIM_IRQS];
@@ -42,6 +44,7 @@ void sim_irq_init(unsigned cpus)
     cpu_total = cpus;
     clock_ns = START_NS;
     drift_ns = 0;
+    instructions_counted = false;
     relax_hook = NULL;
 }
 
@@ -156,6 +159,27 @@ uint64_t time_now(void)
 {
     clock_ns += drift_ns;
     return clock_ns;
+}
+
+void sim_count_instructions(uint32_t from)
+{
+    instructions_counted = true;
+    sim_cpus[sim_this_cpu].instructions = from;
+}
+
+void sim_execute(void)
+{
+    sim_cpus[sim_this_cpu].instructions++;
+}
+
+bool arch_counts_instructions(void)
+{
+    return instructions_counted;
+}
+
+uint32_t arch_instructions(void)
+{
+    return sim_cpus[sim_this_cpu].instructions;
 }
 
 // The counter has another frequency than the clock, so that mixing the two shows.

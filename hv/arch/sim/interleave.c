@@ -150,6 +150,7 @@ void sim_switch(void)
 
 void sim_lock_released(const void *lock)
 {
+    sim_execute();
     if (in_hook) {
         return;
     }

@@ -25,6 +25,10 @@ void sim_advance(uint64_t ns);
 // still.
 void sim_set_drift(uint64_t ns);
 
+// The machine counts its instructions from now on, of this pcpu from such a number: one for each
+// release of a lock. sim_init: it does not.
+void sim_count_instructions(uint32_t from);
+
 // How a call into the hypervisor ended.
 enum sim_end { SIM_RETURNED, SIM_IDLE, SIM_POWER_OFF, SIM_REBOOT, SIM_PANIC };
 // Calls fn(arg) and says how it ended: an idle pcpu with nothing to wake it, or that can only go on

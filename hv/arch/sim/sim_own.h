@@ -22,6 +22,8 @@ _Noreturn void sim_leave(enum sim_end end);
 // A pcpu looks for interrupts again and again and finds no guest to run: what it waits for is for
 // another pcpu to do.
 bool sim_polls_in_vain(void);
+// This pcpu has done something that counts as an instruction.
+void sim_execute(void);
 // Where calls that end otherwise come back to (host.c): each pcpu of an interleaving has its own.
 struct sim_way_out {
     void *way_out;
