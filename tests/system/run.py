@@ -153,6 +153,8 @@ def main():
     if options.list:
         print('\n'.join(t.name for t in tests))
         return 0
+    if not tests:
+        sys.exit(f'system tests: none is named {", ".join(options.names)}; --list names them')
     options.hypervisor = os.path.abspath(options.hypervisor)
     for path, maker in ((options.hypervisor, 'make'),
                         (TEST_INITRD, 'make dom0-test')):
