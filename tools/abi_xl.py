@@ -27,8 +27,8 @@ COMMANDS = [
     ('the same: coredump-destroy, coredump-restart', ALIKE, 'life.restarted_after_a_core'),
     ('dump-core', 'as on Xen: libxc writes of the memory what lies from 2 GiB on',
      'commands.core_of_a_guest'),
-    ('dump-core of domain 0', 'refused: nobody has a view of his own domain',
-     'commands.refused_here'),
+    ('dump-core of domain 0', 'as on Xen: libxc can map none of its memory',
+     'commands.what_they_say'),
     ('list, -l, -v, -n, -c, -Z; vm-list; sharing', ALIKE, 'commands.what_they_say'),
     ('domid, domname, rename', ALIKE, 'xl.names_and_numbers'),
     ('config-update', ALIKE, 'commands.what_they_say'),
@@ -69,7 +69,8 @@ COMMANDS = [
      'refused, as on Xen: they are for guests with a device model', 'commands.what_they_say'),
     ('vkb-list, vtpm-list, vdispl-list, vsnd-list, usb-list', ALIKE, 'commands.what_they_say'),
     ('vkb-attach, vtpm-attach, vdispl-attach, vsnd-attach, usbctrl-attach, usbdev-attach, devd',
-     'as on Xen: xenstore alone, for backends that Debian does not have', ''),
+     'as on Xen: xenstore alone, for backends that Debian does not have',
+     'commands.devices_without_a_backend'),
     ('save, migrate, remus, numainfo, psr-hwinfo', 'not in the arm64 xl', 'commands.what_they_say'),
     ('test-resource, test-paging-mempool', 'pass', 'tools.conformance'),
     ('xenwatchdogd', ALIKE, 'life.watchdog_of_dom0'),
@@ -78,7 +79,7 @@ COMMANDS = [
     ('xenperf, xenlockprof, xen-livepatch, xenpm, xencov',
      'refused; Debian\'s Xen has none of it either', 'commands.companions_that_are_refused'),
     ('xentrace', 'refused: no trace buffers', 'commands.companions_that_are_refused'),
-    ('vuart="sbsa_uart"', 'refused: no emulated UART', 'commands.companions_that_are_refused'),
+    ('vuart="sbsa_uart", console -t vuart', ALIKE, 'commands.emulated_uart'),
 ]
 
 

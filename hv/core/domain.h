@@ -14,6 +14,7 @@
 #include "core/pcpu.h"
 #include "core/receipt.h"
 #include "core/sched.h"
+#include "core/serial.h"
 #include "core/timer.h"
 #include "core/watchdog.h"
 #include "port/vcpu.h"
@@ -123,13 +124,13 @@ struct domain {
     uint8_t handle[16];
     uint32_t vcpu_count;
     struct vcpu *vcpu[DOMAIN_VCPUS_MAX];
-    uint32_t event_irq;        // PPI of the event upcall
     uint64_t hvm_param[DOMAIN_PARAMS]; // by enum domain_param
     _Atomic uint32_t vm_assist; // bits 1 << VMASST_TYPE_*
     mfn_t shared_info;
     uint64_t shared_info_gfn;  // where it is mapped, ~0: nowhere
     int64_t time_offset;       // seconds
     uint64_t counter_offset;   // ticks
+    uint32_t event_irq;        // PPI of the event upcall
     uint32_t weight;           // scheduler
     struct cap cap;
     uint64_t unpaused_ns;
@@ -148,6 +149,7 @@ struct domain {
         // Drain: which frames went to whom. They go when nobody can print any more.
         struct receipt_range adopted[RECEIPT_RANGES];
     };
+    struct serial serial;
     uint64_t console_full_ns;  // console ring: full since then, 0: it was not; under p2m.lock
     _Atomic(struct neighbours *) neighbours; // of its seat (neighbour.h); null: it holds none
 };

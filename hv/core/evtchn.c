@@ -7,6 +7,7 @@
 #include "core/evtchn_abi.h"
 #include "core/fief.h"
 #include "core/pv_console.h"
+#include "core/serial.h"
 #include "lib/errno.h"
 #include "port/mem.h"
 
@@ -23,12 +24,12 @@ struct evtchn *evtchn_find(const struct domain *d, uint32_t port)
     return (struct evtchn *)frame_ptr(d->evtchn.frame[frame]) + port % EVTCHN_PORTS_PER_FRAME;
 }
 
-// The port if it is in use; the lock is held.
+// The port if d uses it; the lock is held.
 static struct evtchn *find_used(const struct domain *d, uint32_t port)
 {
     struct evtchn *e = evtchn_find(d, port);
 
-    return e && e->state != EVTCHN_FREE ? e : NULL;
+    return e && e->state != EVTCHN_FREE && !e->own ? e : NULL;
 }
 
 static void tell(struct vcpu *v)
@@ -75,8 +76,12 @@ static void wake_pollers(struct domain *d, uint32_t port)
 // The lock is held; the vcpu that is returned (or null) is to be told without it.
 static struct vcpu *set_pending(struct domain *d, uint32_t port, struct evtchn *e)
 {
-    struct vcpu *v = evtchn_abi(d)->set_pending(d, port, e);
+    struct vcpu *v;
 
+    if (e->own) {
+        return NULL;
+    }
+    v = evtchn_abi(d)->set_pending(d, port, e);
     if (d->evtchn.pollers != 0) {
         wake_pollers(d, port);
     }
@@ -185,7 +190,7 @@ static struct evtchn *take(struct domain *d, uint32_t port, enum evtchn_state st
     e->state = (uint8_t)state;
     e->vcpu = (uint16_t)vcpu;
     e->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
-    e->pending = 0;
+    e->pending = false;
     d->evtchn.used[port / EVTCHN_PORTS_PER_FRAME]++;
     d->evtchn.first_free = port + 1;
     return e;
@@ -201,13 +206,16 @@ static void release(struct domain *d, uint32_t port, struct evtchn *e)
     e->vcpu = 0;
     neighbour_put(d, NEIGHBOUR_PORTS, e->neighbour);
     e->neighbour = NEIGHBOUR_NONE;
+    e->own = false;
     e->state = EVTCHN_FREE;
     d->evtchn.used[port / EVTCHN_PORTS_PER_FRAME]--;
     allowance_put(&d->fief->allowance, FIEF_PORTS, 1);
     d->evtchn.first_free = MIN(d->evtchn.first_free, port);
 }
 
-int evtchn_alloc_unbound(struct domain *d, struct domain *remote, uint32_t *port)
+enum whose { OF_THE_DOMAIN, OWN };
+
+static int alloc_unbound(struct domain *d, struct domain *remote, enum whose whose, uint32_t *port)
 {
     uint32_t neighbour;
     int rc;
@@ -220,9 +228,20 @@ int evtchn_alloc_unbound(struct domain *d, struct domain *remote, uint32_t *port
         e->neighbour = neighbour;
         e->remote_identity = fief_peer_identity(d, remote);
         e->remote_port = fief_peer_number(d, remote);
+        e->own = whose == OWN;
     }
     spin_unlock(&d->evtchn.lock);
     return rc;
+}
+
+int evtchn_alloc_unbound(struct domain *d, struct domain *remote, uint32_t *port)
+{
+    return alloc_unbound(d, remote, OF_THE_DOMAIN, port);
+}
+
+int evtchn_alloc_own(struct domain *d, struct domain *remote, uint32_t *port)
+{
+    return alloc_unbound(d, remote, OWN, port);
 }
 
 static void bind_pair(struct domain *d, uint32_t port, struct domain *remote, uint32_t remote_port)
@@ -356,7 +375,8 @@ static void unbind(struct domain *d, struct evtchn *e)
     }
 }
 
-int evtchn_close(struct domain *d, uint32_t port)
+// Who closes may close his own ports, or all: at the domain's end.
+static int close_port(struct domain *d, uint32_t port, enum whose whose)
 {
     struct evtchn *e = evtchn_find(d, port);
     struct domain *other;
@@ -366,7 +386,7 @@ int evtchn_close(struct domain *d, uint32_t port)
         return rc;
     }
     other = lock_pair(d, e);
-    if (e->state != EVTCHN_FREE) {
+    if (e->state != EVTCHN_FREE && (whose == OWN || !e->own)) {
         unbind(d, e);
         release(d, port, e);
         rc = 0;
@@ -375,18 +395,28 @@ int evtchn_close(struct domain *d, uint32_t port)
     return rc;
 }
 
-int evtchn_send(struct domain *d, uint32_t port)
+int evtchn_close(struct domain *d, uint32_t port)
 {
-    struct evtchn *e = evtchn_find(d, port);
+    return close_port(d, port, OF_THE_DOMAIN);
+}
+
+// An event has come to port of d, which is the hypervisor's, or one that it looks at as well.
+static void heard(struct domain *d, uint32_t port)
+{
+    if (port == d->serial.port) {
+        serial_event(d);
+    } else if (d->seat != NULL) {
+        pv_console_event(d, port);
+    }
+}
+
+static int send(struct domain *d, struct evtchn *e, uint32_t port)
+{
+    struct domain *other = lock_pair(d, e);
     struct vcpu *v = NULL;
-    struct domain *other;
     uint32_t there = 0;
     int rc = 0;
 
-    if (!e) {
-        return -E_INVAL;
-    }
-    other = lock_pair(d, e);
     if (e->state == EVTCHN_INTERDOMAIN) {
         there = e->remote_port;
         v = set_pending(other, there, evtchn_find(other, there));
@@ -397,10 +427,24 @@ int evtchn_send(struct domain *d, uint32_t port)
     }
     spin_unlock_both(&d->evtchn.lock, &other->evtchn.lock);
     tell(v);
-    if (there != 0 && other->seat != NULL) {
-        pv_console_event(other, there);
+    if (there != 0) {
+        heard(other, there);
     }
     return rc;
+}
+
+int evtchn_send(struct domain *d, uint32_t port)
+{
+    struct evtchn *e = evtchn_find(d, port);
+
+    return e && !e->own ? send(d, e, port) : -E_INVAL;
+}
+
+void evtchn_send_own(struct domain *d, uint32_t port)
+{
+    int error = send(d, evtchn_find(d, port), port);
+
+    (void)error; // nobody listens
 }
 
 // How viewer calls the domain that may bind an unbound port of d.
@@ -579,7 +623,7 @@ void evtchn_rescan(struct vcpu *v)
 }
 
 // Closes the next port in use, from the cursor on. False: there was none.
-static bool close_next(struct domain *d)
+static bool close_next(struct domain *d, enum whose whose)
 {
     struct evtchn_table *t = &d->evtchn;
 
@@ -588,7 +632,7 @@ static bool close_next(struct domain *d)
 
         if (t->used[frame] == (frame == 0 ? 1 : 0)) {
             t->drained = (frame + 1) * EVTCHN_PORTS_PER_FRAME;
-        } else if (evtchn_close(d, t->drained++) == 0) {
+        } else if (close_port(d, t->drained++, whose) == 0) {
             return true;
         }
     }
@@ -597,7 +641,7 @@ static bool close_next(struct domain *d)
 
 bool evtchn_drain(struct domain *d)
 {
-    if (close_next(d)) {
+    if (close_next(d, OWN)) {
         return true;
     }
     spin_lock(&d->evtchn.lock);
@@ -609,7 +653,7 @@ bool evtchn_drain(struct domain *d)
 int evtchn_reset(struct domain *d)
 {
     for (unsigned i = 0; i < RESET_PORTS; i++) {
-        if (!close_next(d)) {
+        if (!close_next(d, OF_THE_DOMAIN)) {
             d->evtchn.drained = 0;
             spin_lock(&d->evtchn.lock);
             evtchn_fifo_fini(d);

@@ -27,7 +27,8 @@ struct evtchn {
     uint16_t vcpu;            // notified
     uint8_t state;            // enum evtchn_state
     uint8_t priority;
-    uint8_t pending;          // for FIFO: set although no event word was there yet
+    bool pending : 1;         // for FIFO: set although no event word was there yet
+    bool own : 1;             // the hypervisor is at this end, not the domain
     uint8_t last_priority;    // FIFO: queue on which it was linked last
     uint16_t last_vcpu;
     uint32_t neighbour;       // tag of the foreign fief that it is kept for (neighbour.h)
@@ -62,12 +63,18 @@ int evtchn_init(struct domain *d, uint32_t max_port) MUST_CHECK;
 // The errors of all that give a port: -E_NOSPC (no port left, or none for that neighbour),
 // -E_NOMEM, -E_SRCH (d is dying).
 int evtchn_alloc_unbound(struct domain *d, struct domain *remote, uint32_t *port) MUST_CHECK;
+// The same for a device that the hypervisor emulates for d: its events are the device's, and d
+// itself can do nothing with the port. It stays until d's end.
+int evtchn_alloc_own(struct domain *d, struct domain *remote, uint32_t *port) MUST_CHECK;
 // Also -E_INVAL: the remote port is not offered to d.
 int evtchn_bind_interdomain(struct domain *d, struct domain *remote, uint32_t remote_port,
                             uint32_t *port) MUST_CHECK;
 // Also -E_INVAL (no such virq; a global one not on vcpu 0), -E_NOENT (no such vcpu), -E_EXIST.
 int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port) MUST_CHECK;
 int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port) MUST_CHECK;
+
+// From such a port. Nobody may be there yet; he looks when he comes.
+void evtchn_send_own(struct domain *d, uint32_t port);
 
 // The rest: -E_INVAL when the port is not of the kind that the call is for.
 int evtchn_close(struct domain *d, uint32_t port) MUST_CHECK;
@@ -81,7 +88,7 @@ int evtchn_set_priority(struct domain *d, uint32_t port, uint32_t priority) MUST
 int evtchn_init_control(struct domain *d, uint32_t vcpu, uint64_t gfn, uint32_t offset) MUST_CHECK;
 // One more page of event words. -E_OPNOTSUPP without FIFO, -E_NOSPC, -E_INVAL.
 int evtchn_expand_array(struct domain *d, uint64_t gfn) MUST_CHECK;
-// Closes all ports and goes back to the 2-level form. -E_RESTART: to be called again.
+// Closes all ports of d itself and goes back to the 2-level form. -E_RESTART: to be called again.
 int evtchn_reset(struct domain *d) MUST_CHECK;
 
 // Raises a virq: per-vcpu ones (timer, debug) at v, global ones at the vcpu that they were bound

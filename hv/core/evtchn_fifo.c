@@ -111,7 +111,7 @@ static struct vcpu *set_pending(struct domain *d, uint32_t port, struct evtchn *
     event_word_t *word = word_of(d, port);
 
     if (!word) {
-        e->pending = 1;
+        e->pending = true;
         return NULL;
     }
     (void)guest_word32(word, 0, PENDING);
@@ -122,7 +122,7 @@ static void clear_pending(struct domain *d, uint32_t port, struct evtchn *e)
 {
     event_word_t *word = word_of(d, port);
 
-    e->pending = 0;
+    e->pending = false;
     if (word) {
         (void)guest_word32(word, PENDING, 0);
     }
@@ -132,7 +132,7 @@ static bool is_pending(struct domain *d, uint32_t port, const struct evtchn *e)
 {
     const event_word_t *word = word_of(d, port);
 
-    return word ? __atomic_load_n(word, __ATOMIC_SEQ_CST) & PENDING : e->pending != 0;
+    return word ? __atomic_load_n(word, __ATOMIC_SEQ_CST) & PENDING : e->pending;
 }
 
 static struct vcpu *unmask(struct domain *d, uint32_t port, struct evtchn *e)
@@ -215,7 +215,7 @@ static void show_page(struct domain *d, uint32_t page, uint64_t *tell)
         if (e->pending) {
             struct vcpu *v = set_pending(d, port, e);
 
-            e->pending = 0;
+            e->pending = false;
             if (v) {
                 bitmap_set(tell, v->id);
             }

@@ -2,16 +2,14 @@
 // The frontend of a console ring (pv_console.h). Called by console_io and by evtchn_send; takes
 // domain.lock for the parameters, then p2m.lock while it copies, at most a piece of text. Charges
 // nothing: the page is the domain's own. It is looked up each time and kept by nobody, so the
-// domain may take it away whenever it likes; then text is lost. Both sides may write anything into
-// it at any time (Xen public header io/console.h): indices are read once and masked.
+// domain may take it away whenever it likes; then text is lost.
 #include "core/pv_console.h"
 
 #include "abi/xen.h"
+#include "core/console_ring.h"
 #include "core/domain.h"
 #include "lib/errno.h"
 #include "port/timer.h"
-
-_Static_assert(sizeof(struct xencons_interface) <= PAGE_SIZE, "the ring lies in one page");
 
 static uint64_t param(struct domain *d, enum domain_param which)
 {
@@ -34,10 +32,7 @@ static struct xencons_interface *ring_lock(struct domain *d)
     uint64_t g = param(d, PARAM_CONSOLE_PFN);
 
     spin_lock(&d->p2m.lock);
-    if (g == 0 || g >> P2M_GFN_BITS != 0) {
-        return NULL;
-    }
-    return p2m_access_ptr(&d->p2m, (gpa_t){g << PAGE_SHIFT}, ACCESS_WRITE);
+    return console_ring_find(d, g);
 }
 
 static void ring_unlock(struct domain *d)
@@ -68,22 +63,14 @@ static bool reader_is_gone(struct domain *d, uint32_t taken)
 // Returns how many characters are done with, as pv_console_write.
 static size_t put(struct domain *d, struct xencons_interface *ring, const char *s, size_t n)
 {
-    uint32_t taken = __atomic_load_n(&ring->out_cons, __ATOMIC_ACQUIRE);
-    uint32_t at = __atomic_load_n(&ring->out_prod, __ATOMIC_RELAXED);
-    uint32_t used = at - taken;
-    size_t done;
+    uint32_t used = console_ring_waiting(ring);
 
     if (used >= sizeof(ring->out)) {
         // More than full is no ring at all; what is written to it is lost.
-        return used > sizeof(ring->out) || reader_is_gone(d, taken) ? n : 0;
+        return used > sizeof(ring->out) || reader_is_gone(d, console_ring_read_to(ring)) ? n : 0;
     }
     d->console_full_ns = 0;
-    n = MIN(n, sizeof(ring->out) - used);
-    for (done = 0; done < n; done++) {
-        ring->out[MASK_XENCONS_IDX(at + done, ring->out)] = s[done];
-    }
-    __atomic_store_n(&ring->out_prod, at + (uint32_t)n, __ATOMIC_RELEASE);
-    return n;
+    return console_ring_put(ring, s, n);
 }
 
 size_t pv_console_write(struct domain *d, const char *s, size_t n)
@@ -96,24 +83,10 @@ size_t pv_console_write(struct domain *d, const char *s, size_t n)
     return done;
 }
 
-static size_t take(struct xencons_interface *ring, char *buf, size_t max)
-{
-    uint32_t typed = __atomic_load_n(&ring->in_prod, __ATOMIC_ACQUIRE);
-    uint32_t at = __atomic_load_n(&ring->in_cons, __ATOMIC_RELAXED);
-    uint32_t there = typed - at;
-    size_t n = there > sizeof(ring->in) ? 0 : MIN(there, max);
-
-    for (size_t i = 0; i < n; i++) {
-        buf[i] = ring->in[MASK_XENCONS_IDX(at + i, ring->in)];
-    }
-    __atomic_store_n(&ring->in_cons, at + (uint32_t)n, __ATOMIC_RELEASE);
-    return n;
-}
-
 size_t pv_console_read(struct domain *d, char *buf, size_t max)
 {
     struct xencons_interface *ring = ring_lock(d);
-    size_t n = ring ? take(ring, buf, max) : 0;
+    size_t n = ring ? console_ring_take(ring, buf, max) : 0;
 
     ring_unlock(d);
     if (n != 0) {

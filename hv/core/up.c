@@ -125,10 +125,10 @@ bool up_mmio(struct arch_vcpu *a, gpa_t addr, unsigned size, enum access access,
     struct vgic_effects e;
     bool known;
 
-    if (clock_mmio(v->domain, addr, access, value)) {
+    if (clock_mmio(v->domain, addr, access, value) ||
+        serial_mmio(v->domain, addr, access, value)) {
         return true;
     }
-
     vgic_effects_init(&e);
     known = vgic_mmio(&v->domain->vgic, v->id, addr, size, access, value, &e);
     domain_irq_effects(v->domain, &e);

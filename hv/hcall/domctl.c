@@ -334,6 +334,18 @@ static long set_mempool_size(struct hcall *h)
     return error;
 }
 
+// The emulated UART of xl's vuart option. Its reader is whom the console is for.
+static long vuart_op(struct hcall *h)
+{
+    struct xen_domctl_vuart_op *a = &h->in.domctl.u.vuart_op;
+    struct domain *reader = fief_peer(h->caller, a->console_domid);
+
+    if (a->cmd != XEN_DOMCTL_VUART_OP_INIT || a->type != XEN_DOMCTL_VUART_TYPE_VPL011) {
+        return -E_INVAL;
+    }
+    return reader ? serial_offer(h->target, reader, a->gfn, &a->evtchn) : -E_SRCH;
+}
+
 // The argument of every row is the whole structure; the domid stands behind command and version.
 #define ROW(text, function, way, needs, whom, thousands, frames)                                   \
     {.name = (text), .call = (function), .size = sizeof(struct xen_domctl), .direction = (way),   \
@@ -360,7 +372,7 @@ static const struct hcall_row rows[] = {
     [XEN_DOMCTL_setvcpucontext] = ROW("setvcpucontext", domctl_set_vcpu_context, DIR_IN,
                                       RIGHT_BUILD, TARGET_BELOW, 800, 0),
     [XEN_DOMCTL_getvcpucontext] = ROW("getvcpucontext", domctl_get_vcpu_context, DIR_IN,
-                                      RIGHT_OBSERVE, TARGET_BELOW, 800, 0),
+                                      RIGHT_OBSERVE, TARGET_SELF_OR_BELOW, 800, 0),
     [XEN_DOMCTL_getvcpuinfo] =
         ROW("getvcpuinfo", domctl_get_vcpu_info, DIR_INOUT, RIGHT_OBSERVE, EITHER, 2, 0),
     [XEN_DOMCTL_max_vcpus] =
@@ -387,6 +399,8 @@ static const struct hcall_row rows[] = {
                                                DIR_INOUT, RIGHT_OBSERVE, EITHER, 2, 0),
     [XEN_DOMCTL_set_paging_mempool_size] = ROW("set_paging_mempool_size", set_mempool_size,
                                                DIR_IN, RIGHT_BUILD, TARGET_SELF_OR_BELOW, 2, 0),
+    [XEN_DOMCTL_vuart_op] =
+        ROW("vuart_op", vuart_op, DIR_INOUT, RIGHT_BUILD, TARGET_BELOW, 5, 1),
 };
 
 _Static_assert(sizeof(struct xen_domctl) <= HCALL_ARG_MAX, "the argument has its place");

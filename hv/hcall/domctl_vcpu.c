@@ -211,6 +211,9 @@ long domctl_get_vcpu_context(struct hcall *h)
     if (error) {
         return error;
     }
+    if (v == h->vcpu) {
+        return -E_INVAL; // its registers are about to change
+    }
     if (!(v->flags & VCPU_INITIALISED)) {
         return -E_NODATA;
     }

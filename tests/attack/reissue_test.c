@@ -461,6 +461,7 @@ static struct stopper {
     struct vcpu *vcpu;
     uint64_t at;
     uint16_t whom;
+    bool sibling; // only the registers of the other vcpu of its own domain
     unsigned left;
     bool in_leg, calling;
 } stopper[4];
@@ -482,16 +483,28 @@ static struct stopper *stopper_on(unsigned cpu)
     return NULL;
 }
 
-static void one_stop(unsigned cpu, struct stopper *s)
+static void fill_next(const struct stopper *s)
 {
     static const uint32_t commands[] = {XEN_DOMCTL_pausedomain, XEN_DOMCTL_getvcpucontext,
                                         XEN_DOMCTL_unpausedomain, XEN_DOMCTL_getvcpucontext};
+    struct xen_domctl *op = bed_memory(s->vcpu->domain, s->at);
+
+    if (s->sibling) {
+        fill_pause(s->vcpu->domain, s->at, s->whom, XEN_DOMCTL_getvcpucontext);
+        op->u.vcpucontext.vcpu = 1 - s->vcpu->id;
+    } else {
+        fill_pause(s->vcpu->domain, s->at, s->whom, commands[(4 - s->left % 4) % 4]);
+    }
+}
+
+static void one_stop(unsigned cpu, struct stopper *s)
+{
     const uint64_t reg[5] = {s->at};
     enum bed_end end;
     long result;
 
     if (!s->calling) {
-        fill_pause(s->vcpu->domain, s->at, s->whom, commands[(4 - s->left % 4) % 4]);
+        fill_next(s);
         bed_set_call(s->vcpu, __HYPERVISOR_domctl, reg);
         s->calling = true;
     }
@@ -563,6 +576,30 @@ static void test_managers_stop_each_other(void **state)
     bed_audit("managers that stop each other");
 }
 
+// Two vcpus of one domain ask for each other's registers (xl dump-core of dom0), which stops the
+// domain that both are of: each call ends. Nobody reads his own.
+static void test_siblings_read_each_other(void **state)
+{
+    uint64_t at = bed_address(4);
+
+    (void)state;
+    bed_boot(&(struct bed_config){.cpus = 3, .dom0_vcpus = 2});
+    assert_int_equal(vcpu_on(dom0->vcpu[1], bed_address(0), 0), 0);
+    fill_pause(dom0, at, 0, XEN_DOMCTL_getvcpucontext);
+    assert_int_equal(bed_call_as(dom0->vcpu[0], __HYPERVISOR_domctl, at, 0, 0), -E_INVAL);
+    memset(stopper, 0, sizeof(stopper));
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        for (unsigned i = 0; i < 2; i++) {
+            stopper[i] = (struct stopper){.vcpu = dom0->vcpu[i], .at = bed_address(4 + i),
+                                          .sibling = true, .left = 12};
+        }
+        sim_interleave(seed, 3, stop_part, NULL);
+        assert_true(all_stopped_enough());
+        assert_int_equal(dom0->pause_count, 0);
+    }
+    bed_audit("siblings that read each other");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -573,6 +610,7 @@ int main(void)
         cmocka_unit_test(test_destroy_by_turns),
         cmocka_unit_test(test_each_adoption_counts_once),
         cmocka_unit_test(test_managers_stop_each_other),
+        cmocka_unit_test(test_siblings_read_each_other),
     };
 
     return cmocka_run_group_tests_name("re-issued calls", tests, NULL, NULL);
