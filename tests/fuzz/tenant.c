@@ -91,9 +91,7 @@ struct outside {
 // In the order of the arrays above; dom0 is never null once the machine has started.
 static struct domain *outsider(unsigned i)
 {
-    struct domain *const all[] = {dom0, sibling, stranger};
-
-    return all[i];
+    return i == 0 ? dom0 : i == 1 ? sibling : stranger;
 }
 
 static bool is_outside(mfn_t m)
