@@ -31,6 +31,7 @@ XEN_RANGE = (0x200000, 0x400000)
 RAM_BASE = 0x40000000
 IMAGE_BLOCK = 0x200000
 ICOUNT = ('-icount', 'shift=0,sleep=off', '-seed', '1')
+PROBE_SECONDS = 30                      # for QEMU to say that it lacks something
 # Columns of the plugin's lines (bench/count.c)
 COLUMNS = ('hypervisor', 'kernel', 'program', 'traps', 'interrupts', 'tlbi', 'dsb',
            'clearing')
@@ -75,10 +76,14 @@ def ask_machine():
     for path, maker in ((FIEF, 'make'), (PLUGIN, 'make bench')):
         if not os.path.exists(path):
             return f'bench: {path} is not there; `{maker}` makes it'
-    done = subprocess.run([qemu.QEMU, '-machine', 'none', '-display', 'none', '-plugin',
-                           f'file={PLUGIN}', '-icount', 'shift=0,sleep=off', '-S'],
-                          capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30,
-                          check=False)
+    try:
+        done = subprocess.run([qemu.QEMU, '-machine', 'none', '-display', 'none', '-plugin',
+                               f'file={PLUGIN}', '-icount', 'shift=0,sleep=off', '-S'],
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              timeout=PROBE_SECONDS, check=False)
+    except (subprocess.TimeoutExpired, OSError) as reason:
+        return (f'bench: {qemu.QEMU} does not say whether it has plugins and icount: '
+                f'{type(reason).__name__}')
     # count.so was loaded if it complains of its missing arguments
     if 'count.so: needs' not in done.stderr:
         last = (done.stderr.strip().split('\n') or [''])[-1]
@@ -116,8 +121,8 @@ def command(hypervisor, spec, counts, profile=None):
 
 
 def shown(argv):
-    """A command line as one types it."""
-    words = [w.replace(ROOT + '/', '').replace(os.path.expanduser('~'), '~') for w in argv]
+    """A command line as one types it in the root of the repository."""
+    words = [w.replace(ROOT + '/', '') for w in argv]
     return ' '.join(f"'{w}'" if ' ' in w else w for w in words)
 
 
