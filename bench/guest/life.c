@@ -15,6 +15,7 @@
 // With "quick" on the command line only what is small, for the check of committed figures.
 #define QUICK_MIB 16u
 #define QUICK_CROWD 49u
+#define CROWD_MIB 16u
 // The costs of large domains are those of small ones many times over, and take long.
 #define LARGE_MIB 1024u
 
@@ -129,20 +130,84 @@ static void measure_at_once(void)
     say_measured(number++, 1, "five domains of 16 MiB destroyed at once");
 }
 
-static void say_crowd(unsigned at, const char *what, unsigned others)
+// Costs among so many others, each measured on the same one domain; in this order.
+static struct managed one;
+static unsigned others;
+
+static void make_one(void)
 {
-    say("bench ");
-    say_number(at);
-    say(" 1 ");
-    say(what);
-    say_number(others);
-    say("\n");
+    manage_make(&one, 1, CROWD_MIB);
 }
 
-// What creating, listing and destroying costs among so many others.
+static void list_all(void)
+{
+    manage_list(others + 2);            // with dom0 and the one
+}
+
+static void ask_version(void)
+{
+    hypercall2(__HYPERVISOR_xen_version, XENVER_version, 0);
+}
+
+static void open_and_close(void)
+{
+    struct evtchn_alloc_unbound open = {.dom = DOMID_SELF, .remote_dom = one.domid};
+    struct evtchn_close end;
+
+    if (hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, (uint64_t)&open)) {
+        give_up("an event channel to the domain", 0);
+    }
+    end.port = open.port;
+    hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_close, (uint64_t)&end);
+}
+
+static void populate_one(void)
+{
+    manage_populate(&one, CROWD_MIB);
+}
+
+static void destroy_one(void)
+{
+    manage_destroy(&one);
+}
+
+static void measure_among(unsigned so_many)
+{
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } parts[] = {{"create 16 MiB", make_one},
+                 {"list all", list_all},
+                 {"null hypercall", ask_version},
+                 {"event channel opened and closed", open_and_close},
+                 {"populate 16 MiB", populate_one},
+                 {"destroy 16 MiB", destroy_one}};
+
+    others = so_many;
+    for (unsigned r = 0; r < REPEATS; r++) {
+        const uint64_t before = manage_free_pages();
+
+        for (unsigned i = 0; i < ARRAY(parts); i++) {
+            mark_begin(number + i);
+            parts[i].run();
+            mark_end();
+        }
+        manage_until_free(before, KEPT);
+    }
+    for (unsigned i = 0; i < ARRAY(parts); i++) {
+        say("bench ");
+        say_number(number++);
+        say(" 1 ");
+        say(parts[i].name);
+        say(", domains there already: ");
+        say_number(others);
+        say("\n");
+    }
+}
+
 static void measure_crowd(void)
 {
-    static const unsigned steps[] = {0, 49, 99, 149, 199};
+    static const unsigned steps[] = {0, 9, 49, 99, 149, 199};
     static struct managed crowd[CROWD];
     unsigned have = 0;
 
@@ -150,25 +215,7 @@ static void measure_crowd(void)
         for (; have < steps[i]; have++) {
             manage_make(&crowd[have], 1, 0);
         }
-        for (unsigned r = 0; r < REPEATS; r++) {
-            const uint64_t before = manage_free_pages();
-            struct managed one;
-
-            mark_begin(number);
-            manage_make(&one, 1, 0);
-            mark_end();
-            mark_begin(number + 1);
-            manage_list(have + 2);      // with dom0 and the one
-            mark_end();
-            mark_begin(number + 2);
-            manage_destroy(&one);
-            mark_end();
-            manage_until_free(before, KEPT);
-        }
-        say_crowd(number, "create, domains there already: ", steps[i]);
-        say_crowd(number + 1, "list all, domains there already: ", steps[i]);
-        say_crowd(number + 2, "destroy, domains there already: ", steps[i]);
-        number += 3;
+        measure_among(have);
     }
     while (have) {
         manage_destroy(&crowd[--have]);
