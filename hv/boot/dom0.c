@@ -124,9 +124,7 @@ static bool write_tree(const struct dom0_order *o, unsigned vcpus, struct fault 
         .gicd = {m->gicd.base, VGIC_GICD_SIZE},
         .gicr = {m->gicr[0].base, vcpus * VGIC_GICR_SIZE},
         .event_irq = DOMAIN_IRQ_EVENT_HOST,
-        .timer_secure_irq = GUEST_TIMER_PHYS_S_PPI,
-        .timer_phys_irq = GUEST_TIMER_PHYS_NS_PPI,
-        .timer_virt_irq = GUEST_TIMER_VIRT_PPI,
+        .timers = {GUEST_TIMER_PHYS_S_PPI, GUEST_TIMER_PHYS_NS_PPI, GUEST_TIMER_VIRT_PPI},
     };
     void *tree = ram_ptr(o->plan->dtb.base);
 

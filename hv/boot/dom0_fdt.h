@@ -6,6 +6,7 @@
 
 #include "boot/fault.h"
 #include "boot/plan.h"
+#include "boot/writer.h"
 
 struct dom0_facts {
     const void *host; // the host's tree, as machine_fdt_read() accepted it
@@ -14,8 +15,8 @@ struct dom0_facts {
     const char *args;       // dom0's command line
     unsigned vcpu_count;
     struct range gicd, gicr; // of the virtual GICv3
-    // Private interrupts, INTIDs 16..31: event channels; secure, non-secure and virtual timer.
-    unsigned event_irq, timer_secure_irq, timer_phys_irq, timer_virt_irq;
+    unsigned event_irq;      // INTID of the event channels', 16..31
+    struct writer_timers timers;
 };
 
 // Writes the tree to the size bytes at out. False with f filled when it does not fit.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // links: hv/boot/machine_fdt.c hv/boot/modules.c hv/boot/nodes.c hv/boot/devices.c hv/boot/plan.c
-// links: hv/boot/dom0_fdt.c hv/boot/dt.c hv/boot/rangeset.c hv/boot/fault.c hv/lib/printf.c
-// links: hv/lib/text.c -lfdt
+// links: hv/boot/dom0_fdt.c hv/boot/writer.c hv/boot/dt.c hv/boot/rangeset.c hv/boot/fault.c
+// links: hv/lib/printf.c hv/lib/text.c -lfdt
 // From the host's device tree to dom0's, and to the devices that dom0 gets.
 #include "boot/dom0_fdt.h"
 #include "boot/machine_fdt.h"
@@ -30,7 +30,7 @@ static bool make_from(const void *host, size_t size, unsigned vcpus)
     };
     struct dom0_facts out = {
         .host = host, .machine = &machine, .plan = &plan, .vcpu_count = vcpus,
-        .event_irq = 16, .timer_secure_irq = 29, .timer_phys_irq = 30, .timer_virt_irq = 27,
+        .event_irq = 16, .timers = {29, 30, 27},
     };
 
     if (!machine_fdt_read(&machine, host, size, (paddr_t){0x48000000}, 0x80000000, &fault) ||
@@ -230,8 +230,7 @@ static void small_buffer(void **state)
 {
     struct dom0_facts facts = {.host = tree.bytes, .machine = &machine, .plan = &plan,
                                .args = "", .vcpu_count = 1, .event_irq = 16,
-                               .timer_secure_irq = 29, .timer_phys_irq = 30,
-                               .timer_virt_irq = 27};
+                               .timers = {29, 30, 27}};
     size_t size;
 
     (void)state;
