@@ -9,8 +9,6 @@
 #include "boot/rangeset.h"
 #include "lib/string.h"
 
-enum module_kind { MODULE_KERNEL, MODULE_RAMDISK, MODULE_PLAIN };
-
 // The newer names first: a node lists the plain one too.
 static const struct {
     const char *compatible;
@@ -18,8 +16,19 @@ static const struct {
 } kinds[] = {
     {"multiboot,kernel", MODULE_KERNEL},   {"xen,linux-zimage", MODULE_KERNEL},
     {"multiboot,ramdisk", MODULE_RAMDISK}, {"xen,linux-initrd", MODULE_RAMDISK},
+    {"multiboot,device-tree", MODULE_TREE},
     {"multiboot,module", MODULE_PLAIN},    {"xen,multiboot-module", MODULE_PLAIN},
 };
+
+enum module_kind module_kind(const void *fdt, int node)
+{
+    for (unsigned i = 0; i < ARRAY_COUNT(kinds); i++) {
+        if (dt_compatible(fdt, node, kinds[i].compatible)) {
+            return kinds[i].kind;
+        }
+    }
+    return MODULE_NONE;
+}
 
 // A module of no named kind is the kernel if there is none yet, else the RAM disk.
 static struct range *slot_for(struct modules *out, enum module_kind kind)
@@ -32,10 +41,10 @@ static struct range *slot_for(struct modules *out, enum module_kind kind)
 
 // Unlike a device's, a module's address needs no translation. /chosen may lack #address-cells;
 // QEMU's guest-loader counts on the root's then, as Xen does.
-static bool read_place(const void *fdt, int chosen, int node, struct range *out)
+static bool read_place(const void *fdt, int parent, int node, struct range *out)
 {
-    unsigned ac = dt_u32(fdt, chosen, "#address-cells", dt_u32(fdt, 0, "#address-cells", 2));
-    unsigned sc = dt_u32(fdt, chosen, "#size-cells", dt_u32(fdt, 0, "#size-cells", 1));
+    unsigned ac = dt_u32(fdt, parent, "#address-cells", dt_u32(fdt, 0, "#address-cells", 2));
+    unsigned sc = dt_u32(fdt, parent, "#size-cells", dt_u32(fdt, 0, "#size-cells", 1));
     unsigned size;
     const uint8_t *p = dt_bytes(fdt, node, "reg", &size);
 
@@ -57,32 +66,52 @@ static bool in_ram(const struct machine *m, struct range r)
     return false;
 }
 
+static bool reserved(const struct machine *m, struct range r)
+{
+    for (unsigned i = 0; i < m->reserved_count; i++) {
+        if (range_overlaps(m->reserved[i], r)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool module_place(const void *fdt, int parent, int node, const char *path,
+                  const struct machine *m, struct range *out, struct fault *f)
+{
+    const char *name = fdt_get_name(fdt, node, NULL);
+    unsigned long long size;
+
+    if (!read_place(fdt, parent, node, out)) {
+        return fault_say(f, "module %s/%s: 'reg' is missing or malformed: correct the loader's "
+                         "device tree", path, name ? name : "");
+    }
+    size = out->size;
+    if (!in_ram(m, *out)) {
+        return fault_say(f, "module %s/%s: 0x%llx, %llu bytes, is not in RAM: load it inside the "
+                         "machine's memory", path, name ? name : "",
+                         (unsigned long long)out->base, size);
+    }
+    if (reserved(m, *out)) {
+        return fault_say(f, "module %s/%s: 0x%llx, %llu bytes, is in memory that the device tree "
+                         "reserves: load it elsewhere", path, name ? name : "",
+                         (unsigned long long)out->base, size);
+    }
+    return true;
+}
+
 static bool read_module(struct modules *out, const void *fdt, int chosen, int node,
                         const struct machine *m, struct fault *f)
 {
-    const char *name = fdt_get_name(fdt, node, NULL);
     const char *args = dt_string(fdt, node, "bootargs");
-    unsigned k = 0;
+    enum module_kind kind = module_kind(fdt, node);
+    struct range *slot = slot_for(out, kind);
 
-    while (k < ARRAY_COUNT(kinds) && !dt_compatible(fdt, node, kinds[k].compatible)) {
-        k++;
-    }
-    if (k == ARRAY_COUNT(kinds)) {
+    if (kind == MODULE_NONE || kind == MODULE_TREE || slot->size) {
         return true;
     }
-    struct range *slot = slot_for(out, kinds[k].kind);
-
-    if (slot->size) {
-        return true;
-    }
-    if (!read_place(fdt, chosen, node, slot)) {
-        return fault_say(f, "module /chosen/%s: 'reg' is missing or malformed: correct the "
-                         "loader's device tree", name ? name : "");
-    }
-    if (!in_ram(m, *slot)) {
-        return fault_say(f, "module /chosen/%s: 0x%llx, %llu bytes, is not in RAM: "
-                         "load it inside the machine's memory", name ? name : "",
-                         (unsigned long long)slot->base, (unsigned long long)slot->size);
+    if (!module_place(fdt, chosen, node, "/chosen", m, slot, f)) {
+        return false;
     }
     if (slot == &out->kernel && args && args[0]) {
         out->dom0_args = args;

@@ -13,6 +13,15 @@ struct modules {
     const char *dom0_args;   // dom0's command line, in the tree; never null
 };
 
+enum module_kind { MODULE_NONE, MODULE_KERNEL, MODULE_RAMDISK, MODULE_TREE, MODULE_PLAIN };
+
+// What the node says it is; MODULE_NONE: no module.
+enum module_kind module_kind(const void *fdt, int node);
+// Where the module lies, by the cells of its parent; path names the parent in messages. False with
+// f filled when that is malformed, not in RAM, or in a part that the tree reserves.
+bool module_place(const void *fdt, int parent, int node, const char *path,
+                  const struct machine *m, struct range *out, struct fault *f) MUST_CHECK;
+
 // Reads /chosen of a tree that machine_fdt_read() accepted. False with f filled when there is no
 // kernel, or a module lies outside the banks of m. The rules are those of Xen's
 // docs/misc/arm/device-tree/booting.txt.

@@ -317,6 +317,11 @@ static void bad_modules(void **state)
     refused_modules("'reg' is missing or malformed");
     tree_cells(&tree, "reg", ~0u, ~0u, ~0u, ~0u);
     refused_modules("'reg' is missing or malformed");
+    // reserved memory is not mapped
+    tree_cells(&tree, "reg", 0, 0x49000000, 0, 0x1e00000);
+    assert_int_equal(fdt_add_mem_rsv(tree.bytes, 0x4a000000, 0x1000), 0);
+    refused_modules("is in memory that the device tree reserves");
+    assert_int_equal(fdt_del_mem_rsv(tree.bytes, 0), 0);
     tree_drop(&tree, "/chosen/module@0x49000000");
     refused_modules("no dom0 kernel");
     tree_drop(&tree, "/chosen");
