@@ -227,6 +227,10 @@ static inline struct vcpu *vcpu_current(void)
     return pcpu_this()->loaded;
 }
 
+// The most RAM that it may hold, frames; and the most that its page tables may take, bytes, a
+// multiple of PAGE_SIZE. Both take nothing. -E_NOMEM: its tables take more.
+void memory_limit(struct domain *d, uint64_t frames);
+int memory_limit_tables(struct domain *d, uint64_t bytes) MUST_CHECK;
 // Memory operations on one extent; each a transaction of its own (core/memory.c).
 // -E_AGAIN: a part of the run has been cleared; call again.
 int memory_populate(struct domain *d, gfn_t g, unsigned order) MUST_CHECK;

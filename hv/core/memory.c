@@ -10,6 +10,30 @@
 
 #define SCRUB_ORDER 5u // of what is cleared before others are looked for
 
+void memory_limit(struct domain *d, uint64_t frames)
+{
+    spin_lock(&d->lock);
+    d->max_pages = frames;
+    account_limit(&d->account, FC_RAM, frames);
+    spin_unlock(&d->lock);
+}
+
+int memory_limit_tables(struct domain *d, uint64_t bytes)
+{
+    uint64_t frames = bytes >> PAGE_SHIFT;
+    int err = 0;
+
+    spin_lock(&d->p2m.lock);
+    if (frames < d->account.held[FC_P2M]) {
+        err = -E_NOMEM;
+    } else {
+        d->p2m.pool_bytes = bytes;
+        account_limit(&d->account, FC_P2M, frames);
+    }
+    spin_unlock(&d->p2m.lock);
+    return err;
+}
+
 static int map_run(struct domain *d, gfn_t g, mfn_t m, unsigned order)
 {
     int err = order == ORDER_2M ? p2m_map(&d->p2m, g, m, order, P2M_RAM, P2M_RWX) : -E_EXIST;

@@ -14,7 +14,6 @@
 
 #define LEAF_LEVEL 3u
 #define BLOCK_LEVEL 2u
-#define MAGIC_PAGES 4u // console, xenstore, memory access, virtual UART: libxl populates all four
 
 // Frames of guest address space that one table of the level spans.
 static uint64_t span(unsigned level)
@@ -35,15 +34,12 @@ static uint64_t tables(uint64_t frames)
 }
 
 // What populating the guest's memory takes.
-static int price_memory(uint64_t ram, struct price *p)
+static int price_memory(uint64_t ram, uint64_t magic, struct price *p)
 {
     static const uint64_t sizes[] = GUEST_RAM_BANK_SIZES;
 
-    if (ram == 0) {
-        return 0;
-    }
-    p->floor[FC_RAM] = ram + MAGIC_PAGES;
-    p->floor[FC_P2M] += tables(MAGIC_PAGES);
+    p->floor[FC_RAM] = ram + magic;
+    p->floor[FC_P2M] += tables(magic);
     for (unsigned i = 0; i < ARRAY_COUNT(sizes); i++) {
         uint64_t part = MIN(ram, sizes[i] >> PAGE_SHIFT);
 
@@ -85,7 +81,7 @@ int price_make(const struct price_request *r, struct price *out)
     memset(out, 0, sizeof(*out));
     err = life_floor(r->config, out->floor);
     if (err == 0) {
-        err = price_memory(r->ram, out);
+        err = price_memory(r->ram, r->magic, out);
     }
     if (err != 0) {
         return err;

@@ -7,9 +7,13 @@
 
 #include "core/domain.h"
 
+// Console, xenstore, memory access, virtual UART: libxl populates all four, what boot builds none.
+#define PRICE_MAGIC_PAGES 4u
+
 struct price_request {
     const struct domain_config *config;
-    uint64_t ram;          // frames that the toolstack populates; 0: none, and no magic pages
+    uint64_t ram;          // frames that are populated; 0: none
+    uint64_t magic;        // beside them PRICE_MAGIC_PAGES, or none
     uint64_t ram_limit;    // frames, what max_mem will be
     uint64_t p2m_limit;    // frames, what set_paging_mempool_size will be
 };

@@ -217,13 +217,8 @@ static long get_domain_info(struct hcall *h)
 static long max_mem(struct hcall *h)
 {
     uint64_t frames = h->in.domctl.u.max_mem.max_memkb >> (PAGE_SHIFT - 10);
-    struct domain *t = h->target;
 
-    frames = MIN(frames, SIZE_LIMIT_FRAMES);
-    spin_lock(&t->lock);
-    t->max_pages = frames;
-    account_limit(&t->account, FC_RAM, frames);
-    spin_unlock(&t->lock);
+    memory_limit(h->target, MIN(frames, SIZE_LIMIT_FRAMES));
     return 0;
 }
 
@@ -316,22 +311,11 @@ static long get_mempool_size(struct hcall *h)
 static long set_mempool_size(struct hcall *h)
 {
     uint64_t bytes = h->in.domctl.u.paging_mempool.size;
-    uint64_t frames = bytes >> PAGE_SHIFT;
-    struct domain *t = h->target;
-    long error = 0;
 
-    if (bytes % PAGE_SIZE || frames > SIZE_LIMIT_FRAMES) {
+    if (bytes % PAGE_SIZE || bytes >> PAGE_SHIFT > SIZE_LIMIT_FRAMES) {
         return -E_INVAL;
     }
-    spin_lock(&t->p2m.lock);
-    if (frames < t->account.held[FC_P2M]) {
-        error = -E_NOMEM;
-    } else {
-        t->p2m.pool_bytes = bytes;
-        account_limit(&t->account, FC_P2M, frames);
-    }
-    spin_unlock(&t->p2m.lock);
-    return error;
+    return memory_limit_tables(h->target, bytes);
 }
 
 // The emulated UART of xl's vuart option. Its reader is whom the console is for.

@@ -187,6 +187,7 @@ static long op_price(struct hcall *h)
     struct price_request r = {
         .config = &config,
         .ram = a->memory_kib >> (PAGE_SHIFT - 10),
+        .magic = a->memory_kib ? PRICE_MAGIC_PAGES : 0,
         .ram_limit = a->max_kib >> (PAGE_SHIFT - 10),
         .p2m_limit = a->pool_bytes ? a->pool_bytes >> PAGE_SHIFT : LIFE_PAGING_FRAMES,
     };

@@ -90,6 +90,7 @@ static void test_no_price_for_what_is_refused(void **state)
     assert_int_equal(price_of(1, 0, 0), -E_INVAL);
     assert_int_equal(price_of(1, 1, UINT32_MAX), -E_INVAL);
     r.ram = 100; // beyond the limit, which is none
+    r.magic = PRICE_MAGIC_PAGES;
     assert_int_equal(price_make(&r, &p), -E_NOMEM);
     r.ram_limit = 104;
     assert_int_equal(price_make(&r, &p), 0);
