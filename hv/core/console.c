@@ -236,6 +236,14 @@ void guest_printk(const struct domain *d, const char *fmt, ...)
     }
 }
 
+void console_line(const struct domain *d, const char *text)
+{
+    char who[NAME_PART];
+
+    (void)format(who, sizeof(who), "d%u", d->domid);
+    message(who, text);
+}
+
 // The domain that holds the console, or null.
 static struct domain *holder(void)
 {

@@ -18,6 +18,9 @@ void printk(enum log_level level, const char *fmt, ...) __attribute__((format(pr
 // log has its own threshold and a rate limit per pcpu.
 void guest_printk(const struct domain *d, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+// A line of a domain whose screen the real console is, whatever the levels are: to the console and
+// the machine's log, with the domain's number in front.
+void console_line(const struct domain *d, const char *text);
 // An answer to a person: shown whatever the levels are.
 void console_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 // Messages up to this level are shown (own, guests').

@@ -84,6 +84,7 @@ enum domain_holding {
     HOLDS_CONSOLE = 1, // the real console
     HOLDS_POWER = 2,   // its shutdown is the machine's
     HOLDS_DEVICES = 4, // direct-mapped, drives devices
+    HOLDS_SCREEN = 8,  // what it says is shown on the real console, line by line
 };
 
 // A run of RAM that populate has charged and is clearing, a part in each leg. It is the domain's
@@ -150,7 +151,10 @@ struct domain {
         struct receipt_range adopted[RECEIPT_RANGES];
     };
     struct serial serial;
-    uint64_t console_full_ns;  // console ring: full since then, 0: it was not; under p2m.lock
+    union {
+        uint64_t console_full_ns; // console ring: full since then, 0: it was not; under p2m.lock
+        uint64_t screen_until_ns; // screen: when all lines so far have had their time; under lock
+    };
     _Atomic(struct neighbours *) neighbours; // of its seat (neighbour.h); null: it holds none
 };
 

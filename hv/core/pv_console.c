@@ -23,7 +23,9 @@ static uint64_t param(struct domain *d, enum domain_param which)
 
 bool pv_console_offered(struct domain *d)
 {
-    return d->seat != NULL && !(d->holdings & HOLDS_CONSOLE) && param(d, PARAM_CONSOLE_PFN) != 0;
+    const uint8_t other = HOLDS_CONSOLE | HOLDS_SCREEN;
+
+    return d->seat != NULL && !(d->holdings & other) && param(d, PARAM_CONSOLE_PFN) != 0;
 }
 
 // Locks the p2m. Null: no ring is to be found there; the p2m is locked all the same.

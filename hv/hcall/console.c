@@ -2,43 +2,81 @@
 // console_io: a guest kernel's own line to its console. Called by the dispatcher; core takes the
 // locks, nothing is charged. The domain that holds the real console writes characters as they are,
 // another manager to its ring; what others write goes to the log line by line, with their number
-// and under the rate limit of guest messages.
+// and under the rate limit of guest messages, or, from a domain whose screen the console is, as
+// fast as a line may be shown.
 #include "core/console.h"
 #include "core/pv_console.h"
 #include "hcall/hcall.h"
 #include "lib/errno.h"
+#include "lib/string.h"
 #include "port/timer.h"
 
 #define CONSOLE_PIECE 128u // characters between two looks at who else is waiting
-#define CONSOLE_WAIT_NS 100000000ull // for room in the ring, until the next look
+#define CONSOLE_WAIT_NS 100000000ull // for room, until the next look
+#define SCREEN_LINE_NS 5000000ull // time of a line on a screen that others use, too: 200 a second
+#define SCREEN_AHEAD_NS 2000000000ull // what may be shown at once: 400 lines
 
-static void line_end(struct domain *d)
+// Whether another line may begin: not when a screen is too many lines ahead of its time.
+static bool line_may_begin(const struct domain *d)
 {
-    d->console_line[d->console_used] = 0;
-    guest_printk(d, "%s", d->console_line);
-    d->console_used = 0;
+    return !(d->holdings & HOLDS_SCREEN) || d->screen_until_ns < time_now() + SCREEN_AHEAD_NS;
 }
 
 // Anything but printable characters and tabs could drive the terminal of whoever reads the log.
-static void line_add(struct domain *d, char c)
+// Returns whether the line is whole with it.
+static bool line_add(struct domain *d, char c)
 {
-    if (c == '\n') {
-        line_end(d);
-    } else if ((c >= ' ' && c <= '~') || c == '\t') {
+    if ((c >= ' ' && c <= '~') || c == '\t') {
         d->console_line[d->console_used++] = c;
-        if (d->console_used == DOMAIN_CONSOLE_LINE - 1) {
-            line_end(d);
-        }
+    }
+    return c == '\n' || d->console_used == DOMAIN_CONSOLE_LINE - 1;
+}
+
+static void line_take(struct domain *d, char line[DOMAIN_CONSOLE_LINE])
+{
+    memcpy(line, d->console_line, d->console_used);
+    line[d->console_used] = 0;
+    d->console_used = 0;
+    if (d->holdings & HOLDS_SCREEN) {
+        d->screen_until_ns = MAX(d->screen_until_ns, time_now()) + SCREEN_LINE_NS;
     }
 }
 
-static void write_lines(struct domain *d, const char *s, size_t n)
+// Up to the end of a line, which is shown with no lock held: the real line is slow.
+static size_t write_line(struct domain *d, const char *s, size_t n)
 {
+    char line[DOMAIN_CONSOLE_LINE];
+    bool whole = false;
+    size_t done = 0;
+
     spin_lock(&d->lock);
-    for (size_t i = 0; i < n; i++) {
-        line_add(d, s[i]);
+    if (d->console_used != 0 || line_may_begin(d)) {
+        while (done < n && !whole) {
+            whole = line_add(d, s[done++]);
+        }
+    }
+    if (whole) {
+        line_take(d, line);
     }
     spin_unlock(&d->lock);
+    if (whole && d->holdings & HOLDS_SCREEN) {
+        console_line(d, line);
+    } else if (whole) {
+        guest_printk(d, "%s", line);
+    }
+    return done;
+}
+
+// A line of a screen's at a time, so that interrupts are looked for in between; others' cost less,
+// as few of them are shown.
+static size_t write_lines(struct domain *d, const char *s, size_t n)
+{
+    size_t done = 0;
+
+    do {
+        done += write_line(d, s + done, n - done);
+    } while (done < n && !(d->holdings & HOLDS_SCREEN));
+    return done;
 }
 
 // Returns how many characters are done with.
@@ -51,19 +89,18 @@ static size_t write_piece(struct domain *d, const char *s, size_t n)
     if (pv_console_offered(d)) {
         return pv_console_write(d, s, n);
     }
-    write_lines(d, s, n);
-    return n;
+    return write_lines(d, s, n);
 }
 
-// The ring is full. Linux takes console_io for done (hvc_xen.c, dom0_write_console) and would lose
-// the rest, so the vcpu sleeps until an event comes, and makes the call again. Returns what fits
-// now after all.
+// The ring is full, or the screen not ready. Linux takes console_io for done (hvc_xen.c,
+// dom0_write_console) and would lose the rest, so the vcpu sleeps until an event comes, or for a
+// while, and makes the call again. Returns what fits now after all.
 static size_t write_or_wait(struct vcpu *v, const char *s, size_t n)
 {
     size_t done;
 
     evtchn_poll_begin(v);
-    done = pv_console_write(v->domain, s, n);
+    done = write_piece(v->domain, s, n);
     if (done == 0) {
         evtchn_poll(v, 0, time_now() + CONSOLE_WAIT_NS);
         sched_block(v);
