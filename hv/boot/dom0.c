@@ -135,7 +135,7 @@ static bool write_tree(const struct dom0_order *o, unsigned vcpus, struct fault 
     return true;
 }
 
-bool dom0_start(const struct dom0_order *o, struct fault *f)
+bool dom0_build(const struct dom0_order *o, struct domain **out, struct fault *f)
 {
     const struct plan *p = o->plan;
     unsigned vcpus = choose_vcpus(o);
@@ -154,11 +154,15 @@ bool dom0_start(const struct dom0_order *o, struct fault *f)
     if (!write_tree(o, vcpus, f)) {
         return false;
     }
-    ram_add_loaded();
     printk(LOG_INFO, "dom0: %u vcpus, %llu MiB in %u banks, kernel at 0x%llx%s\n", vcpus,
            (unsigned long long)(p->ram >> 20), p->bank_count, (unsigned long long)p->kernel.base,
            p->kernel.base == o->modules->kernel.base ? " in place" : ", copied");
+    *out = d;
     return fits(vcpu_on(d->vcpu[0], p->kernel.base, p->dtb.base), "its first vcpu cannot start",
-                f) &&
-           fits(domain_unpause_by_tools(d), "it cannot be unpaused", f);
+                f);
+}
+
+bool dom0_go(struct domain *d, struct fault *f)
+{
+    return fits(domain_unpause_by_tools(d), "it cannot be unpaused", f);
 }

@@ -7,6 +7,7 @@
 #include "boot/modules.h"
 #include "boot/nodes.h"
 #include "boot/plan.h"
+#include "core/domain.h"
 
 struct dom0_order {
     const void *host; // the host's device tree
@@ -17,8 +18,10 @@ struct dom0_order {
     unsigned vcpus; // wanted; the GIC may have room for fewer
 };
 
-// Makes dom0 as planned and lets its first vcpu go, after ram_init(), with all pcpus running. False
-// with f filled when it does not fit the machine.
-bool dom0_start(const struct dom0_order *o, struct fault *f) MUST_CHECK;
+// Makes dom0 as planned, paused, after ram_init(), with all pcpus running. False with f filled when
+// it does not fit the machine.
+bool dom0_build(const struct dom0_order *o, struct domain **out, struct fault *f) MUST_CHECK;
+// Its first vcpu runs from here on.
+bool dom0_go(struct domain *d, struct fault *f) MUST_CHECK;
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Checks dom0's kernel before anything is built on it. Called once by main.c on the boot pcpu, no
+// Checks a kernel before anything is built on it. Called by main.c and guest.c on the boot pcpu, no
 // lock. Pure: also built on the host.
 #include "boot/image.h"
 
@@ -37,16 +37,16 @@ static const struct {
     {0, "\x7f" "ELF", 4, "is an ELF file: give arch/arm64/boot/Image, not vmlinux"},
 };
 
-static bool say_no_image(const uint8_t *p, size_t size, struct fault *f)
+static bool say_no_image(const char *whose, const uint8_t *p, size_t size, struct fault *f)
 {
     for (unsigned i = 0; i < ARRAY_COUNT(mistakes); i++) {
         if (size >= mistakes[i].at + mistakes[i].length &&
             memcmp(p + mistakes[i].at, mistakes[i].magic, mistakes[i].length) == 0) {
-            return fault_say(f, "dom0 kernel: %s", mistakes[i].what);
+            return fault_say(f, "%s kernel: %s", whose, mistakes[i].what);
         }
     }
-    return fault_say(f, "dom0 kernel: is not an arm64 Image (no \"ARM\\x64\" at byte 56 of %lu): "
-                     "give an uncompressed arm64 Linux kernel as the first module",
+    return fault_say(f, "%s kernel: is not an arm64 Image (no \"ARM\\x64\" at byte 56 of %lu): "
+                     "give an uncompressed arm64 Linux kernel as the first module", whose,
                      (unsigned long)size);
 }
 
@@ -71,26 +71,27 @@ static uint64_t pe_file_size(const uint8_t *p, size_t size)
     return end;
 }
 
-bool image_read(struct image *out, const void *data, size_t size, struct fault *f)
+bool image_read(struct image *out, const char *whose, const void *data, size_t size,
+                struct fault *f)
 {
     const uint8_t *p = data;
 
     if (size < HEADER_SIZE || memcmp(p + MAGIC, "ARM\x64", 4) != 0) {
-        return say_no_image(p, size, f);
+        return say_no_image(whose, p, size, f);
     }
     if (little(p + FLAGS, 8) & FLAG_BIG_ENDIAN) {
-        return fault_say(f, "dom0 kernel: is big-endian: give a little-endian arm64 Image");
+        return fault_say(f, "%s kernel: is big-endian: give a little-endian arm64 Image", whose);
     }
     out->text_offset = little(p + TEXT_OFFSET, 8);
     out->size = little(p + IMAGE_SIZE, 8);
     if (out->size == 0 || out->size > SIZE_MAX_SANE || out->text_offset >= IMAGE_ALIGN) {
-        return fault_say(f, "dom0 kernel: its header gives text_offset 0x%llx and size 0x%llx: "
-                         "give an undamaged arm64 Image of Linux 3.17 or later",
+        return fault_say(f, "%s kernel: its header gives text_offset 0x%llx and size 0x%llx: "
+                         "give an undamaged arm64 Image of Linux 3.17 or later", whose,
                          (unsigned long long)out->text_offset, (unsigned long long)out->size);
     }
     if (pe_file_size(p, size) > size) {
-        return fault_say(f, "dom0 kernel: is cut short (%lu bytes of %llu): load the whole file",
-                         (unsigned long)size, (unsigned long long)pe_file_size(p, size));
+        return fault_say(f, "%s kernel: is cut short (%lu bytes of %llu): load the whole file",
+                         whose, (unsigned long)size, (unsigned long long)pe_file_size(p, size));
     }
     out->size = MAX(out->size, size);
     return true;

@@ -13,7 +13,8 @@ struct image {
 };
 
 // Reads the header of the size bytes at p. False with f filled when they are no arm64 Image that
-// can be started, or are cut short.
-bool image_read(struct image *out, const void *p, size_t size, struct fault *f) MUST_CHECK;
+// can be started, or are cut short; whose names the domain in the message.
+bool image_read(struct image *out, const char *whose, const void *p, size_t size,
+                struct fault *f) MUST_CHECK;
 
 #endif

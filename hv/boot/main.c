@@ -5,6 +5,8 @@
 
 #include "boot/cmdline.h"
 #include "boot/dom0.h"
+#include "boot/domains.h"
+#include "boot/guest.h"
 #include "boot/machine_fdt.h"
 #include "boot/ram.h"
 #include "core/console.h"
@@ -22,6 +24,7 @@ static struct machine machine;
 static struct modules modules;
 static struct options options;
 static struct devices devices;
+static struct domains domains;
 static struct plan plan;
 static struct fault fault;
 
@@ -91,6 +94,16 @@ static void read_options(const void *fdt)
     panic_reboots = !options.noreboot;
 }
 
+// A domain beside dom0 that cannot be is a line on the console, and the machine goes on.
+static void read_domains(const void *fdt)
+{
+    while (domains_next(&domains, fdt, &machine, &fault)) {
+        if (fault.text[0]) {
+            printk(LOG_ERROR, "domain %s is not started: %s\n", domains.name, fault.text);
+        }
+    }
+}
+
 static void plan_dom0(const void *fdt)
 {
     struct plan_facts facts = {
@@ -99,12 +112,14 @@ static void plan_dom0(const void *fdt)
         .hypervisor = arch_image(),
         .kernel = modules.kernel,
         .ramdisk = modules.ramdisk,
+        .others = &domains.modules,
         .dom0_mem = options.dom0_mem,
         .table_size = ram_table_size(&machine),
     };
 
     require(devices_read(&devices, fdt, &machine, &fault));
-    require(image_read(&facts.image, ram_ptr(modules.kernel.base), modules.kernel.size, &fault));
+    require(image_read(&facts.image, "dom0", ram_ptr(modules.kernel.base), modules.kernel.size,
+                       &fault));
     require(plan_make(&plan, &facts, &fault));
     if (!modules.ramdisk.size) {
         printk(LOG_WARNING, "no initramfs (a module in /chosen with compatible "
@@ -112,7 +127,7 @@ static void plan_dom0(const void *fdt)
     }
 }
 
-static void start_dom0(const void *fdt, unsigned cpus)
+static struct domain *build_dom0(const void *fdt, unsigned cpus)
 {
     const struct dom0_order order = {
         .host = fdt,
@@ -123,25 +138,34 @@ static void start_dom0(const void *fdt, unsigned cpus)
         .vcpus = MAX(options.dom0_min_vcpus, MIN(cpus, options.dom0_max_vcpus)),
     };
 
-    require(dom0_start(&order, &fault));
+    struct domain *d;
+
+    require(dom0_build(&order, &d, &fault));
+    return d;
 }
 
 void boot_main(uint64_t fdt)
 {
     const void *tree = (const void *)fdt;
+    struct domain *dom0;
     unsigned cpus;
 
     read_machine(fdt);
     greet();
     read_options(tree);
+    read_domains(tree);
     plan_dom0(tree);
-    ram_init(&machine, &plan, &modules);
+    ram_init(&machine, &plan, &modules, &domains.modules);
     pcpu_init();
     sched_init();
     sched_set_rate_limit(SCHED_RATE_LIMIT_US);
     irqchip_init(&machine);
     time_init(&machine);
     cpus = arch_smp_start(&machine);
-    start_dom0(tree, cpus);
+    dom0 = build_dom0(tree, cpus);
+    guests_build(&domains, tree);
+    ram_add_loaded();
+    guests_go();
+    require(dom0_go(dom0, &fault));
     up_secondary();
 }

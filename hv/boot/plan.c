@@ -40,15 +40,37 @@ static bool too_scattered(struct work *w)
                      "use fewer memory banks and reserved ranges");
 }
 
+// Takes what the loader filled, and what is still to be read, out of the room.
+static bool leave_loaded(const struct work *w, struct rangeset *room)
+{
+    const struct plan_facts *in = w->in;
+    bool ok = rangeset_remove(room, range_widen(in->machine->fdt, PAGE_SIZE)) &&
+              rangeset_remove(room, range_widen(in->kernel, PAGE_SIZE)) &&
+              rangeset_remove(room, range_widen(in->ramdisk, PAGE_SIZE));
+
+    for (unsigned i = 0; i < in->others->count; i++) {
+        ok = ok && rangeset_remove(room, range_widen(in->others->r[i], PAGE_SIZE));
+    }
+    return ok;
+}
+
+static bool overlaps_others(const struct work *w, struct range r)
+{
+    for (unsigned i = 0; i < w->in->others->count; i++) {
+        if (range_overlaps(w->in->others->r[i], r)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // At the upper end of the highest free RAM, so that what is left stays in one piece.
 static bool place_table(struct work *w)
 {
     struct rangeset room = w->chunks;
     uint64_t size = align_up(w->in->table_size, PAGE_SIZE);
 
-    if (!rangeset_remove(&room, range_widen(w->in->kernel, PAGE_SIZE)) ||
-        !rangeset_remove(&room, range_widen(w->in->ramdisk, PAGE_SIZE)) ||
-        !rangeset_remove(&room, range_widen(w->in->machine->fdt, PAGE_SIZE))) {
+    if (!leave_loaded(w, &room)) {
         return too_scattered(w);
     }
     for (unsigned i = room.count; i > 0; i--) {
@@ -163,7 +185,7 @@ static bool choose_in_place(struct work *w)
     w->kernel_in_place = in->kernel.base >= in->image.text_offset &&
                          (in->kernel.base - in->image.text_offset) % PLAN_BLOCK == 0 &&
                          rangeset_covers(&w->chunks, kernel) &&
-                         !range_overlaps(need, in->machine->fdt) &&
+                         !range_overlaps(need, in->machine->fdt) && !overlaps_others(w, need) &&
                          !(in->ramdisk.size && range_overlaps(need, in->ramdisk));
     w->ramdisk_in_place = in->ramdisk.size && rangeset_covers(&w->chunks, ramdisk) &&
                           w->kernel_in_place && near_enough(need, in->ramdisk);
@@ -266,10 +288,7 @@ static bool place_contents(struct work *w)
     struct rangeset room = w->banks;
     struct plan *out = w->out;
 
-    // Nothing is written where something is still to be read.
-    if (!rangeset_remove(&room, range_widen(in->machine->fdt, PAGE_SIZE)) ||
-        !rangeset_remove(&room, range_widen(in->kernel, PAGE_SIZE)) ||
-        !rangeset_remove(&room, range_widen(in->ramdisk, PAGE_SIZE))) {
+    if (!leave_loaded(w, &room)) {
         return too_scattered(w);
     }
     if (w->kernel_in_place) {

@@ -19,6 +19,7 @@ struct plan_facts {
     const struct rangeset *devices; // registers that dom0 gets
     struct range hypervisor;        // its image
     struct range kernel, ramdisk;   // where the loader put them; ramdisk.size 0: none
+    const struct rangeset *others;  // modules of other domains: nothing is written there
     struct image image;             // what the kernel's header says
     uint64_t dom0_mem;              // bytes asked for; 0: the default
     uint64_t table_size;            // bytes of the frame table

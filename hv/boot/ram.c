@@ -95,7 +95,8 @@ static void keep_loaded(struct rangeset *s, struct range r)
     must(rangeset_remove(s, pages));
 }
 
-void ram_init(const struct machine *m, const struct plan *p, const struct modules *modules)
+void ram_init(const struct machine *m, const struct plan *p, const struct modules *modules,
+              const struct rangeset *others)
 {
     struct rangeset rest = {0};
     struct range all = whole(m);
@@ -114,6 +115,9 @@ void ram_init(const struct machine *m, const struct plan *p, const struct module
     keep_loaded(&rest, modules->kernel);
     keep_loaded(&rest, modules->ramdisk);
     keep_loaded(&rest, m->fdt);
+    for (unsigned i = 0; i < others->count; i++) {
+        keep_loaded(&rest, others->r[i]);
+    }
     add_set(&rest);
 }
 
@@ -129,4 +133,16 @@ void ram_add_loaded(void)
 {
     add_set(&loaded);
     loaded.count = 0;
+}
+
+void *ram_borrow(unsigned order)
+{
+    mfn_t m;
+
+    return account_charge(&own.account, FC_HV, order, &m) == 0 ? frame_ptr(m) : NULL;
+}
+
+void ram_return(void *memory)
+{
+    account_refund(&own.account, frame_of_ptr(memory));
 }

@@ -189,7 +189,7 @@ static void refused(const struct kernel *k, size_t size, const char *words)
     struct image image;
     struct fault f;
 
-    assert_false(image_read(&image, k->bytes, size, &f));
+    assert_false(image_read(&image, "dom0", k->bytes, size, &f));
     if (!strstr(f.text, words)) {
         fail_msg("'%s' is not in '%s'", words, f.text);
     }
@@ -202,7 +202,7 @@ static void kernels(void **state)
     struct fault f;
 
     (void)state;
-    assert_true(image_read(&image, k.bytes, sizeof(k), &f));
+    assert_true(image_read(&image, "dom0", k.bytes, sizeof(k), &f));
     assert_int_equal(image.size, 0x2000000);
     assert_int_equal(image.text_offset, 0);
     refused(&k, 511, "is cut short");
@@ -237,7 +237,7 @@ static void damaged_kernels(void **state)
             k.bytes[rand() % 128] = (uint8_t)rand();
         }
         memcpy(p, k.bytes, size);
-        if (image_read(&image, p, size, &f)) {
+        if (image_read(&image, "dom0", p, size, &f)) {
             assert_true(image.size >= size && image.text_offset < IMAGE_ALIGN);
         }
         free(p);

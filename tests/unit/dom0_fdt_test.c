@@ -20,9 +20,11 @@ static char dom0[PLAN_DTB_SIZE];
 
 static bool make_from(const void *host, size_t size, unsigned vcpus)
 {
+    static const struct rangeset others;
     struct plan_facts facts = {
         .machine = &machine,
         .devices = &devices.mmio,
+        .others = &others,
         .hypervisor = {0x40200000, 0x60000},
         .image = {0, 33 << 20},
         .dom0_mem = 1 << 30,

@@ -19,6 +19,7 @@
 struct layout {
     struct machine machine;
     struct rangeset devices;
+    struct rangeset others;
     struct plan_facts facts;
     struct plan plan;
     struct fault fault;
@@ -39,6 +40,7 @@ static void usual(struct layout *l, uint64_t ram)
     assert_true(rangeset_add(&l->devices, (struct range){0x8000000000, 0x8000000000}));
     l->facts.machine = &l->machine;
     l->facts.devices = &l->devices;
+    l->facts.others = &l->others;
     l->facts.hypervisor = (struct range){0x40200000, 0x60000};
     l->facts.kernel = (struct range){0x49000000, 30 * MIB};
     l->facts.image = (struct image){0, 33 * MIB};
@@ -99,6 +101,21 @@ static void check_banks(const struct layout *l)
     assert_int_equal(sum, p->ram);
     if (l->facts.dom0_mem) {
         assert_int_equal(sum, align_up(l->facts.dom0_mem, PLAN_BLOCK));
+    }
+}
+
+// Nothing that is written may destroy a module of another domain's.
+static void check_others(const struct layout *l)
+{
+    const struct plan *p = &l->plan;
+
+    for (unsigned i = 0; i < l->others.count; i++) {
+        apart(p->kernel, l->others.r[i]);
+        apart(p->dtb, l->others.r[i]);
+        apart(p->frame_table, l->others.r[i]);
+        if (p->ramdisk.base != l->facts.ramdisk.base) {
+            apart(p->ramdisk, l->others.r[i]);
+        }
     }
 }
 
@@ -167,6 +184,7 @@ static void check(const struct layout *l)
 {
     check_banks(l);
     check_contents(l);
+    check_others(l);
     check_rest(l);
 }
 
@@ -297,6 +315,22 @@ static void reserved_memory_is_left_alone(void **state)
     assert_true(l.plan.ramdisk.base != l.facts.ramdisk.base);
 }
 
+static void modules_of_others_are_left_alone(void **state)
+{
+    struct layout l;
+
+    (void)state;
+    usual(&l, 2 * GIB);
+    assert_true(rangeset_add(&l.others, (struct range){0xbf000000, 16 * MIB}));
+    assert_true(rangeset_add(&l.others, (struct range){0x4c000000, 32 * MIB}));
+    make(&l);
+    assert_int_equal(l.plan.kernel.base, l.facts.kernel.base);
+    // one lies where the kernel's memory ends, which the kernel would clear
+    assert_true(rangeset_add(&l.others, (struct range){0x4ae00000, 2 * MIB}));
+    make(&l);
+    assert_true(l.plan.kernel.base != l.facts.kernel.base);
+}
+
 static void refusals_say_what_to_do(void **state)
 {
     struct layout l;
@@ -385,8 +419,22 @@ static void random_layout(struct layout *l)
         l->facts.ramdisk.size = 0;
     }
     l->machine.fdt = draw_in(l->machine.bank[draw(l->machine.bank_count)], 0x5000, PAGE_SIZE);
+    for (uint64_t n = draw(4); n > 0; n--) {
+        assert_true(rangeset_add(&l->others, draw_in(l->machine.bank[draw(l->machine.bank_count)],
+                                                     1 + draw(40 * MIB), PAGE_SIZE)));
+    }
     l->facts.dom0_mem = draw(3) ? draw(sum / MIB) * MIB : 0;
     l->facts.table_size = sum / 256;
+}
+
+static bool overlaps_any_other(const struct layout *l, struct range r)
+{
+    for (unsigned i = 0; i < l->others.count; i++) {
+        if (range_overlaps(l->others.r[i], r)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool any_overlap(const struct layout *l)
@@ -395,6 +443,9 @@ static bool any_overlap(const struct layout *l)
                               l->machine.fdt};
 
     for (unsigned i = 0; i < ARRAY_COUNT(r); i++) {
+        if (r[i].size && overlaps_any_other(l, r[i])) {
+            return true;
+        }
         for (unsigned j = 0; j < i; j++) {
             if (r[i].size && r[j].size && range_overlaps(r[i], r[j])) {
                 return true;
@@ -472,6 +523,7 @@ int main(void)
         cmocka_unit_test(usual_is_one_bank_in_place), cmocka_unit_test(default_is_half),
         cmocka_unit_test(small_dom0_has_two_banks), cmocka_unit_test(kernel_is_moved_when_it_must),
         cmocka_unit_test(low_memory_for_devices), cmocka_unit_test(reserved_memory_is_left_alone),
+        cmocka_unit_test(modules_of_others_are_left_alone),
         cmocka_unit_test(refusals_say_what_to_do), cmocka_unit_test(advice_is_good),
         cmocka_unit_test(many_layouts), cmocka_unit_test(rangeset_against_a_bitmap),
         cmocka_unit_test(rangeset_is_bounded),
