@@ -34,6 +34,7 @@ FEATURES = [
      'devices.* disks.* tools.attach_and_detach'),
     ('Fiefs: budgets, limits and rights of a manager, revoked and drained', 'fiefs.*'),
     ('A tenant with a dom0 of its own', 'tenant.*'),
+    ('Managers and guests that the device tree describes', 'described.*'),
     ('Price, bill and receipt of a domain', 'bill.*'),
     ('Every frame comes back, also after failures half-way and attacks', 'memory.* attacks.*'),
     ('Bad input to the boot gets one clear line', 'badinput.*'),

@@ -29,7 +29,7 @@ import results  # noqa: E402
 from machine import TEST_INITRD, Failure, Timeout  # noqa: E402
 
 MODULES = ('boot', 'terminal', 'xl', 'commands', 'life', 'memory', 'devices', 'disks', 'latency', 'bill',
-           'fiefs', 'tenant', 'badinput', 'tools', 'sizes', 'attacks')
+           'fiefs', 'tenant', 'described', 'badinput', 'tools', 'sizes', 'attacks')
 
 
 class Report:
