@@ -22,7 +22,7 @@ struct command {
 };
 
 extern const struct command cycles_commands[], race_commands[], many_commands[], rich_commands[],
-    run_commands[], small_commands[], tenant_commands[];
+    run_commands[], small_commands[], tenant_commands[], hostile_commands[];
 
 // Ends the program with "attack: ..." and status 1.
 _Noreturn void wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -48,12 +48,16 @@ void must_settle(uint64_t frames);
 
 // A domain without memory, made by createdomain alone.
 uint32_t subject_create(unsigned vcpus, unsigned ports);
+// The same where it may be refused: -1 then.
+int64_t subject_try(unsigned vcpus, unsigned ports);
 // The same with that much memory in extents of 2 MiB from GUEST_RAM on, and vcpus present.
 uint32_t subject_with_memory(unsigned vcpus, unsigned ports, unsigned mib);
 // mib in 2 MiB blocks, and up to 128 MiB more in pages: an end that takes a while.
 uint32_t subject_in_pages(unsigned mib, unsigned mib_in_pages);
 // Puts a bare-metal image to the start of the memory and its entry into vcpu 0; unpauses.
 void subject_start(uint32_t domid, const char *image);
+// The same into so many vcpus, for an image that only spins: they all do the same on one stack.
+void subject_start_all(uint32_t domid, unsigned vcpus, const char *image);
 void subject_destroy(uint32_t domid);
 // Until a bare-metal guest says that it is set up (run.c).
 void wait_ready(uint32_t domid);

@@ -123,7 +123,7 @@ void must_settle(uint64_t frames)
     }
 }
 
-uint32_t subject_create(unsigned vcpus, unsigned ports)
+int64_t subject_try(unsigned vcpus, unsigned ports)
 {
     struct xen_domctl_createdomain config = {
         .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
@@ -136,8 +136,15 @@ uint32_t subject_create(unsigned vcpus, unsigned ports)
     };
     uint32_t domid = 0;
 
-    must(xc_domain_create(xc(), &domid, &config) == 0, "createdomain");
-    return domid;
+    return xc_domain_create(xc(), &domid, &config) == 0 ? (int64_t)domid : -1;
+}
+
+uint32_t subject_create(unsigned vcpus, unsigned ports)
+{
+    int64_t domid = subject_try(vcpus, ports);
+
+    must(domid >= 0, "createdomain");
+    return (uint32_t)domid;
 }
 
 static void populate(uint32_t domid, uint64_t pfn, unsigned count, unsigned order)
@@ -217,7 +224,7 @@ static void load(uint32_t domid, const char *path)
     must(xc_domain_cacheflush(xc(), domid, GUEST_RAM_PFN, pages) == 0, "cacheflush");
 }
 
-void subject_start(uint32_t domid, const char *image)
+void subject_start_all(uint32_t domid, unsigned vcpus, const char *image)
 {
     static vcpu_guest_context_any_t context; // large
 
@@ -227,8 +234,15 @@ void subject_start(uint32_t domid, const char *image)
     context.c.user_regs.pc64 = GUEST_RAM_PFN * PAGE;
     context.c.user_regs.cpsr = PSR_GUEST64_INIT;
     context.c.sctlr = SCTLR_GUEST_INIT;
-    must(xc_vcpu_setcontext(xc(), domid, 0, &context) == 0, "setvcpucontext");
+    for (unsigned i = 0; i < vcpus; i++) {
+        must(xc_vcpu_setcontext(xc(), domid, i, &context) == 0, "setvcpucontext");
+    }
     must(xc_domain_unpause(xc(), domid) == 0, "unpausedomain");
+}
+
+void subject_start(uint32_t domid, const char *image)
+{
+    subject_start_all(domid, 1, image);
 }
 
 void subject_destroy(uint32_t domid)

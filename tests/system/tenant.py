@@ -6,8 +6,9 @@ read in the tenant by a program, as Ctrl-] would leave the tenant's own console.
 """
 import re
 
+from attacks import guests_of_dom0, outside, words
 from bed import FIEF_ONLY, check, count_frames, test, wait_frames
-from beds import PLAIN, ROOMY
+from beds import PLAIN, ROOMY, size
 from xl import rows
 
 BUDGET = 320                            # MiB of a tenant's fief
@@ -21,12 +22,12 @@ class Tenant:
         self.name = name
         self.prompt = f'{name}# '
 
-    def create(self, budget=BUDGET):
+    def create(self, budget=BUDGET, options=''):
         """By an ordinary configuration and one `fief grant`, up to its own xenstored running."""
         machine = self.machine
         machine.ok(f'[ -e /run/{self.name}.cpio ] || tenant-image {self.name}', 120)
         machine.ok(f'xl create -p -q /domu/{self.name}.cfg', 240)
-        machine.ok(f'fief grant {self.name} -m {budget}M')
+        machine.ok(f'fief grant {self.name} -m {budget}M {options}')
         machine.ok(f'xl unpause {self.name}')
         machine.console(self.name)
         text, _ = machine.expect(r'XEN-STARTED rc=0[^\n]*\n', 300)
@@ -209,3 +210,57 @@ def two_that_do_not_see_each_other(bed):
     second.ok('xl create -q /domu/guest.cfg && xl destroy guest', 240)
     machine.leave()
     second.destroy()
+
+
+# As many of everything as its memory suffices for.
+UNBOUNDED = '--domains 10000 --vcpus 100000 --ports 100000 --creations 100000'
+
+
+def undisturbed(machine, other, rounds):
+    """Guests of dom0's and of another tenant's are made, run and destroyed, each without a failure;
+    what is free outside the fiefs does not move by a page meanwhile."""
+    before = outside(machine)
+    for _ in range(rounds):
+        guests_of_dom0(machine)
+        seen = words(machine.ok('attack poll-free 1000'))
+        check(seen['least'] == seen['most'] and seen['polls'] > 5, f'free memory moves: {seen}')
+        other.attach()
+        other.ok('xl create -q /domu/guest.cfg && xl destroy guest', 400)
+        machine.leave()
+        now = outside(machine)
+        check(now == before, f'{before} frames were outside the tenants, {now} are')
+
+
+@test(machine=ROOMY, xen=FIEF_ONLY)
+def hostile_with_debians_tools(bed):
+    """The advisory's scenario by a Debian of the tenant's own: it makes, reboots and destroys
+    domains of 128 vcpus through libxenctrl as fast as it can, then fills its budget with half-built
+    ones and goes on asking. Then its fief is taken back."""
+    machine = bed.machine
+    other, hostile = Tenant(machine, 'tenant2'), Tenant(machine)
+    other.create()
+    undisturbed(machine, other, 1)
+    before = outside(machine)
+    hostile.create(options=UNBOUNDED)
+    hostile.attach()
+    hostile.ok(f'(attack hostile {size(60, 1200)}000 >/tmp/hostile.log 2>&1 &)')
+    machine.leave()
+    undisturbed(machine, other, size(1, 20))
+    hostile.attach()
+    hostile.ok('n=0; until grep -q kept= /tmp/hostile.log; do sleep 1; n=$((n+1)); '
+               f'[ $n -lt {size(300, 1800)} ] || break; done', size(400, 2000))
+    seen = words(hostile.ok('cat /tmp/hostile.log'))
+    machine.leave()
+    check(seen.get('made', 0) > 20 and seen.get('kept', 0) > 100, f'the hostile tenant: {seen}')
+    undisturbed(machine, other, size(1, 20))
+    hostile.attach()
+    check(hostile.ok('pidof attack').strip(), 'it does not ask for more')
+    check(len(hostile.rows()) > 1, 'what it made half is not there')
+    machine.leave()
+    machine.ok('fief revoke tenant', 240)
+    hostile.destroy()
+    bed.figures['hostile Debian'] = (seen['made'], seen['kept'])
+    now = outside(machine)
+    check(now == before, f'{before} frames were outside, after the revoke {now} are')
+    undisturbed(machine, other, 1)
+    other.destroy()
