@@ -15,7 +15,8 @@
 // A domain made a manager before it runs; it may make as many others as its memory suffices for.
 static int tenant(int argc, char **argv)
 {
-    uint32_t domid = subject_with_memory(1, PORTS, MIB);
+    unsigned vcpus = argc > 2 ? (unsigned)number(argv[2]) : 1;
+    uint32_t domid = subject_with_memory(vcpus, PORTS, MIB);
     struct fief_grant g = {
         .domid = (uint16_t)domid,
         .rights = RIGHTS_ALL,
@@ -26,11 +27,10 @@ static int tenant(int argc, char **argv)
     };
     long error = fief_call(FIEF_OP_grant, &g, sizeof(g));
 
-    (void)argc;
     if (error < 0) {
         wrong("grant: error %ld", error);
     }
-    subject_start(domid, argv[0]);
+    subject_start_all(domid, vcpus, argv[0]);
     wait_ready(domid);
     printf("domid=%u identity=%llu\n", domid, (unsigned long long)g.identity);
     return 0;
@@ -100,7 +100,7 @@ static int end_fief(int argc, char **argv)
 }
 
 const struct command tenant_commands[] = {
-    {"tenant", "IMAGE MIB", 2, tenant},
+    {"tenant", "IMAGE MIB [VCPUS]", 2, tenant},
     {"order", "DOMID N", 2, order},
     {"watch", "DOMID", 1, watch},
     {"poll-free", "MS", 1, poll_free},

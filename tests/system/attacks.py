@@ -11,6 +11,7 @@ import re
 import qemu
 from bed import check, count_frames, dom0_has_grown, test, wait_frames
 from beds import COUNTING, CROWDED, size
+from bill import fief
 
 OWN = 'the program attack reads the books by fief_op, a hypercall of Fief alone'
 
@@ -183,6 +184,38 @@ def hammering_delays_nobody(bed):
     check(all(one[REFUSED] > 1000 for one in seen), f'they hammered too little: {seen}')
     check(beside['median'] <= 1.05 * alone['median'], f'alone {alone}, beside {beside}')
     check(beside['most'] <= alone['most'] + HAMMERS * TURN, f'alone {alone}, beside {beside}')
+
+
+def cpu_time(machine):
+    """What each fief has used, in ns."""
+    return {n['identity']: n['cpu']['used_ns'] for n in fief(machine, 'tree')['fiefs']}
+
+
+@test(machine=COUNTED, xen=OWN)
+def shares_of_one_vcpu_and_fifty(bed):
+    """Two fiefs spin on one CPU, the one with a vcpu, the other with fifty: what each has of it in
+    ten seconds of a clock that counts instructions is its weight, within a hundredth."""
+    machine = bed.machine
+    one, many = (words(machine.ok(f'attack tenant /test/spin.bin 1 {vcpus}', timeout=300))
+                 for vcpus in (1, 50))
+    parts = []
+    for weight in (256, 768):
+        machine.ok(f"fief limit '#{one['identity']}' --weight {weight}", timeout=300)
+        machine.ok('sleep 1', timeout=300)
+        before = cpu_time(machine)
+        machine.ok('sleep 10', timeout=900)
+        after = cpu_time(machine)
+        used = [after[t['identity']] - before[t['identity']] for t in (one, many)]
+        parts.append((weight, *used, used[0] / sum(used)))
+        machine.note(f'weight {weight} and 256: {used[0]} and {used[1]} ns')
+    for tenant in (one, many):
+        machine.ok(f"attack revoke {tenant['identity']}", timeout=300)
+        machine.ok(f"attack kill {tenant['domid']}", timeout=300)
+    bed.figures['shares of 1 and 50 vcpus'] = [round(part, 4) for *_, part in parts]
+    for weight, *used, part in parts:
+        wanted = weight / (weight + 256)
+        check(sum(used) > 9 * 10**9, f'they had little of the CPU: {parts}')
+        check(abs(part - wanted) <= 0.01 * wanted, f'weight {weight}: {part} of it, not {wanted}')
 
 
 @test(machine=CROWDED, xen=OWN)
