@@ -283,7 +283,8 @@ static uint64_t hv_use(const struct domain *d, unsigned ref)
 static uint64_t port_fact(const struct world *w, const struct model_port *p)
 {
     const struct model_domain *r = &w->model.domain[p->remote];
-    bool named = p->kind == PORT_UNBOUND && r->life != LIFE_NONE && r->identity == p->identity;
+    bool named = p->kind == PORT_UNBOUND && r->life != LIFE_NONE &&
+                 model_is(&w->model, p->remote, p->identity);
 
     // The name of one who is gone is nobody's.
     return (uint64_t)p->kind << 32 | (p->kind == PORT_BOUND ? (uint64_t)p->port << 8 : 0) |
@@ -350,8 +351,9 @@ void facts_of_model(const struct world *w, struct facts *f)
         }
         say_ports(w, who, f, false);
     }
-    for (unsigned i = 0; i < MODEL_FIEFS; i++) {
-        say(f, "available in the fief", 0, i, model_available(m, i));
+    say(f, "available in the fief", 0, 0, model_available(m, 0));
+    if (m->fief) {
+        say(f, "available in the fief", 0, 1, model_available(m, 1));
     }
 }
 
@@ -360,6 +362,9 @@ static uint8_t life_of(const struct world *w, unsigned who)
 {
     struct fief *f = facts_fief(w, who);
 
+    if (f == NULL) {
+        return LIFE_NONE;
+    }
     for (const struct domain *i = fief_next(f, 0); i != NULL; i = fief_after(f, i)) {
         if (i == w->domain[who]) {
             return domain_alive(i) ? LIFE_LIVES : LIFE_ENDS;
@@ -394,7 +399,9 @@ void facts_of_hv(const struct world *w, struct facts *f)
         say_ports(w, who, f, true);
     }
     say(f, "available in the fief", 0, 0, pool_available(&fief_root->pool));
-    say(f, "available in the fief", 0, 1, pool_available(&w->fief->pool));
+    if (w->fief != NULL) {
+        say(f, "available in the fief", 0, 1, pool_available(&w->fief->pool));
+    }
 }
 
 static bool same(const struct fact *a, const struct fact *b)
@@ -482,7 +489,8 @@ static void follow_mapped(struct world *w, unsigned who)
     }
 }
 
-// What others map of those who die: the views of a frame go before it is adopted.
+// What others map of those who die: the views of a frame go before it is adopted. Whose end the
+// model has not begun yet is left, to a later operation of a group or to the comparison.
 static void follow_owned(struct world *w, enum spot_type type)
 {
     for (unsigned i = 0; i < MODEL_DOMAINS * MODEL_SPOTS; i++) {
@@ -490,7 +498,8 @@ static void follow_owned(struct world *w, enum spot_type type)
         struct model_spot *s = &w->model.domain[who].spot[i % MODEL_SPOTS];
         struct model_spot h;
 
-        if (s->type != type || w->domain[who] == NULL) {
+        if (s->type != type || w->domain[who] == NULL ||
+            !dies(w, w->model.frame[s->frame].owner)) {
             continue;
         }
         h = facts_spot(w, who, i % MODEL_SPOTS);

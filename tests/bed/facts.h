@@ -21,7 +21,7 @@ struct facts {
     struct fact fact[FACTS_MAX];
 };
 
-// The model's domains in the hypervisor; null: none. And its second fief.
+// The model's domains in the hypervisor, and its second fief; null: there is none.
 struct world {
     struct model model;
     struct fief *fief;

@@ -33,7 +33,7 @@ static bool there(const struct domain *d)
 
 static struct pool *pool_of(unsigned fief)
 {
-    return fief == 0 ? &fief_root->pool : &world->fief->pool;
+    return fief == 0 ? &fief_root->pool : world->fief != NULL ? &world->fief->pool : NULL;
 }
 
 // Frames neither come nor go, and what is promised is there.
@@ -133,7 +133,7 @@ static void look(const void *lock)
 {
     looked++;
     for (unsigned f = 0; f < MODEL_FIEFS; f++) {
-        if (lock == &pool_of(f)->lock) {
+        if (pool_of(f) != NULL && lock == &pool_of(f)->lock) {
             pool_laws(f);
         }
     }
@@ -158,7 +158,7 @@ void laws_watch(struct world *w)
     broken = NULL;
     looked = 0;
     for (unsigned f = 0; f < MODEL_FIEFS; f++) {
-        total[f] = pool_of(f)->free;
+        total[f] = pool_of(f) != NULL ? pool_of(f)->free : 0;
     }
     for (unsigned who = 0; who < MODEL_DOMAINS; who++) {
         total[model_fief(who)] += w->domain[who] != NULL ? w->domain[who]->account.total : 0;

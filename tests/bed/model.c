@@ -10,6 +10,7 @@
 #define PORT_FRAMES 1u  // of ports, as long as they are few
 #define GRANT_FRAMES 2u // the first grant frame and its use counts
 #define ROOT_TABLES 2u
+#define FIEF_OWN 8u // of its budget a fief keeps for itself
 #define NUMBER_UPLINK 0x7fefu // the manager of the fief above
 #define NUMBER_NONE 0x7ff4u   // DOMID_INVALID of the public headers
 
@@ -42,6 +43,17 @@ uint16_t model_number(const struct model *m, unsigned by, unsigned who)
         return model_fief(who) == 0 ? NUMBER_NONE : who == MODEL_MANAGER ? 0 : m->domain[who].domid;
     }
     return who == MODEL_NESTED ? NUMBER_NONE : m->domain[who].domid;
+}
+
+// To one of its fief the seat has the number 0, whoever sits there.
+uint64_t model_identity(const struct model *m, unsigned of, unsigned peer)
+{
+    return of == MODEL_NESTED && peer == MODEL_MANAGER ? MODEL_SEAT : m->domain[peer].identity;
+}
+
+bool model_is(const struct model *m, unsigned who, uint64_t identity)
+{
+    return m->domain[who].identity == identity || (who == MODEL_MANAGER && identity == MODEL_SEAT);
 }
 
 bool model_meet(unsigned a, unsigned b)
@@ -292,7 +304,7 @@ enum expect model_may_lend(const struct model *m, unsigned who, unsigned spot, u
     const struct model_grant *g = &m->domain[granter].grant[ref];
 
     if (!alive(m, who) || !alive(m, granter) || m->domain[who].spot[spot].type != SPOT_EMPTY ||
-        g->to != who || g->identity != m->domain[who].identity ||
+        g->to != who || !model_is(m, who, g->identity) ||
         (g->read_only && !read_only) || m->domain[granter].spot[g->spot].type != SPOT_RAM) {
         return MUST_FAIL;
     }
@@ -328,6 +340,17 @@ static void use_claim(struct model *m, unsigned who, uint64_t frames)
     d->claimed -= MIN(d->claimed, frames);
 }
 
+// What a dying domain held may have gone back, and on to another, in one operation.
+static void take_free(struct model *m, uint32_t frame, const char *what)
+{
+    unsigned owner = m->frame[frame].owner;
+
+    if (owner != MODEL_NOBODY && m->domain[owner].life == LIFE_ENDS && model_maps(m, frame) == 0) {
+        gone_back(m, frame);
+    }
+    require(m, m->frame[frame].owner == MODEL_NOBODY, what);
+}
+
 void model_populated(struct model *m, unsigned who, unsigned spot, uint32_t frame)
 {
     struct model_spot *s = spot_of(m, who, spot);
@@ -337,7 +360,7 @@ void model_populated(struct model *m, unsigned who, unsigned spot, uint32_t fram
     if (who == 0) {
         require(m, frame == m->domain[0].block + spot, "a direct-mapped page is another frame");
     } else {
-        require(m, m->frame[frame].owner == MODEL_NOBODY, "a frame with an owner is given away");
+        take_free(m, frame, "a frame with an owner is given away");
         set_owner(m, frame, who, FC_RAM);
         use_claim(m, who, 1);
         m->frame[frame].tag = ++m->last_tag;
@@ -355,7 +378,7 @@ void model_block_populated(struct model *m, unsigned who, uint32_t frame)
     d->block_whole = true;
     use_claim(m, who, BLOCK_PAGES);
     for (uint32_t i = 0; i < BLOCK_PAGES; i++) {
-        require(m, m->frame[frame + i].owner == MODEL_NOBODY, "a block has frames of others");
+        take_free(m, frame + i, "a block has frames of others");
         set_owner(m, frame + i, who, FC_RAM);
     }
     for (unsigned s = SPOT_BLOCK; s < SPOT_AWAY; s++) {
@@ -532,7 +555,7 @@ void model_unbound(struct model *m, unsigned who, unsigned port, unsigned remote
     struct model_port *p = &m->domain[who].port[port];
 
     require(m, alive(m, who) && p->kind == PORT_FREE, "a port in use is given away");
-    *p = (struct model_port){PORT_UNBOUND, (uint8_t)remote, 0, m->domain[remote].identity};
+    *p = (struct model_port){PORT_UNBOUND, (uint8_t)remote, 0, model_identity(m, who, remote)};
 }
 
 void model_bound(struct model *m, unsigned who, unsigned port, unsigned remote, unsigned its)
@@ -542,7 +565,7 @@ void model_bound(struct model *m, unsigned who, unsigned port, unsigned remote, 
 
     require(m, alive(m, who) && alive(m, remote), "a port of the dead is bound");
     require(m, p->kind == PORT_FREE || p == r, "a port in use is given away");
-    require(m, r->kind == PORT_UNBOUND && r->identity == m->domain[who].identity,
+    require(m, r->kind == PORT_UNBOUND && model_is(m, who, r->identity),
             "a port is bound that is not offered");
     *p = (struct model_port){PORT_BOUND, (uint8_t)remote, its, 0};
     *r = (struct model_port){PORT_BOUND, (uint8_t)who, port, 0};
@@ -555,7 +578,7 @@ void model_closed(struct model *m, unsigned who, unsigned port)
     require(m, p->kind != PORT_FREE, "a port is closed that is not open");
     if (p->kind == PORT_BOUND) {
         m->domain[p->remote].port[p->port] =
-            (struct model_port){PORT_UNBOUND, (uint8_t)who, 0, m->domain[who].identity};
+            (struct model_port){PORT_UNBOUND, (uint8_t)who, 0, model_identity(m, p->remote, who)};
     }
     *p = (struct model_port){0};
 }
@@ -569,8 +592,60 @@ void model_end_begins(struct model *m, unsigned who)
         d->at_end[c] = model_held(m, who, (enum frame_class)c);
     }
     memcpy(d->held, d->at_end, sizeof(d->held));
+    d->promised_at_end = model_promised(m, who) - d->claimed;
     d->beside = m->beside;
     d->life = LIFE_ENDS;
+}
+
+static uint64_t all_held(const struct model *m, unsigned who)
+{
+    uint64_t n = 0;
+
+    for (unsigned c = 0; c < FC_COUNT; c++) {
+        n += model_held(m, who, (enum frame_class)c);
+    }
+    return n;
+}
+
+// What the manager holds goes along, beside the budget.
+void model_seated(struct model *m, uint64_t budget)
+{
+    uint64_t brought = all_held(m, MODEL_MANAGER);
+
+    require(m, (budget != 0) != m->fief, "a seat is taken that is not there, or a fief made twice");
+    if (budget != 0) {
+        m->fief = true;
+        m->free[1] = budget - FIEF_OWN;
+    }
+    m->free[0] -= budget + brought;
+    m->free[1] += brought;
+}
+
+// All that it holds then goes back with it, and a free frame for each of its promises.
+void model_seat_left(struct model *m)
+{
+    uint64_t gone = all_held(m, MODEL_MANAGER) + m->domain[MODEL_MANAGER].promised_at_end;
+
+    m->free[1] -= gone;
+    m->free[0] += gone;
+}
+
+void model_fief_ends(struct model *m)
+{
+    if (alive(m, MODEL_MANAGER)) {
+        model_end_begins(m, MODEL_MANAGER);
+    }
+    if (alive(m, MODEL_NESTED)) {
+        model_end_begins(m, MODEL_NESTED);
+    }
+}
+
+void model_fief_gone(struct model *m)
+{
+    require(m, m->fief, "a fief ends that is not there");
+    m->free[0] += m->free[1] + FIEF_OWN;
+    m->free[1] = 0;
+    m->fief = false;
 }
 
 void model_drain_sinks(struct model *m, unsigned who, unsigned spot)

@@ -20,6 +20,7 @@
 #define MODEL_REFS 6u
 #define MODEL_PORTS 20u  // 1 .. 19
 #define MODEL_FRAMES (24u << 8)
+#define MODEL_SEAT (1ull << 63) // in place of an identity: who sits in the second fief's seat
 #define MODEL_NOBODY 0xffu
 #define MODEL_ADOPTERS 4u // whom a receipt names
 
@@ -40,7 +41,7 @@ struct model_grant {
     uint8_t spot;
     uint8_t to;        // domain, MODEL_NOBODY: not granted
     bool read_only;
-    uint64_t identity; // of to, when it was written
+    uint64_t identity; // of to, when it was written, or the seat's
 };
 
 enum port_kind { PORT_FREE, PORT_UNBOUND, PORT_BOUND };
@@ -49,7 +50,7 @@ struct model_port {
     uint8_t kind;      // enum port_kind
     uint8_t remote;
     uint32_t port;     // bound: the peer's
-    uint64_t identity; // unbound: of who may bind
+    uint64_t identity; // unbound: of who may bind, or the seat's
 };
 
 enum model_life { LIFE_NONE, LIFE_LIVES, LIFE_ENDS };
@@ -70,6 +71,7 @@ struct model_domain {
     uint64_t held[FC_COUNT];     // ram, adopted: now; all, once it ends: not yet given back
     uint64_t at_end[FC_COUNT];   // when its end began
     bool beside;       // then others were in the middle of their operations, perhaps upon it
+    uint64_t promised_at_end;
     uint32_t adopts_late; // frames that it adopted itself after that
     bool adopted_unseen; // more may have been, that nobody saw
     uint32_t adopted;  // of its frames, since its end began; and by whom, as its fief names them
@@ -91,6 +93,7 @@ struct model {
     uint32_t first;    // number of the first frame of RAM
     uint64_t free[MODEL_FIEFS];   // when nobody but dom0 holds anything; of dom0, the base
     uint64_t hogged[MODEL_FIEFS]; // taken by the test itself
+    bool fief;         // the second one is there
     uint64_t last_tag;
     bool scarce;       // a charge may fail just now
     bool beside;       // operations run side by side just now
@@ -102,6 +105,9 @@ struct model {
 unsigned model_ruler(unsigned who);
 unsigned model_fief(unsigned who);
 uint16_t model_number(const struct model *m, unsigned by, unsigned who);
+// What a grant or a port of one that is kept for another holds, and whether that is it now.
+uint64_t model_identity(const struct model *m, unsigned of, unsigned peer);
+bool model_is(const struct model *m, unsigned who, uint64_t identity);
 // Whether each has a number for the other.
 bool model_meet(unsigned a, unsigned b);
 
@@ -139,6 +145,14 @@ void model_unbound(struct model *m, unsigned who, unsigned port, unsigned remote
 void model_bound(struct model *m, unsigned who, unsigned port, unsigned remote, unsigned its);
 void model_closed(struct model *m, unsigned who, unsigned port);
 void model_end_begins(struct model *m, unsigned who);
+// The manager, just born, takes the seat of a new fief with so large a budget, or, with 0, of the
+// one that is there.
+void model_seated(struct model *m, uint64_t budget);
+// The manager's end begins in a fief that stays.
+void model_seat_left(struct model *m);
+// The end of the fief and of who lives in it begins; all of it is gone.
+void model_fief_ends(struct model *m);
+void model_fief_gone(struct model *m);
 // A drain's steps, in any order: a view of a frame of its is turned away, a frame of its is
 // adopted; then its end.
 void model_drain_sinks(struct model *m, unsigned who, unsigned spot);

@@ -112,6 +112,7 @@ static void apply_populate(struct world *w, const struct op *o, const struct out
     if (!worked(w, e, out->result == 1)) {
         return;
     }
+    facts_follow_drain(w); // the frame may be one that a dying domain has just given back
     s = w->domain[o->who] != NULL ? facts_spot(w, o->who, o->spot) : (struct model_spot){0};
     // Side by side with others it may be gone again: then any frame will do.
     model_populated(&w->model, o->who, o->spot,
@@ -125,6 +126,7 @@ static void apply_populate_block(struct world *w, const struct op *o, const stru
     enum expect e = model_may_populate_block(&w->model, o->who);
 
     if (worked(w, e, out->result == 1)) {
+        facts_follow_drain(w); // as above
         model_block_populated(&w->model, o->who, facts_spot(w, o->who, SPOT_BLOCK).frame);
     }
 }
@@ -370,7 +372,7 @@ static void apply_bind(struct world *w, const struct op *o, const struct outcome
     const struct model_port *r = &domain_of(w, o->other)->port[o->what % MODEL_PORTS];
     bool may = domain_of(w, o->who)->life == LIFE_LIVES && r->kind == PORT_UNBOUND &&
                domain_of(w, o->other)->life == LIFE_LIVES &&
-               r->identity == domain_of(w, o->who)->identity;
+               model_is(&w->model, o->who, r->identity);
 
     if (worked(w, may ? MUST_WORK : MUST_FAIL, out->result == 0)) {
         model_bound(&w->model, o->who, b->local_port, o->other, o->what);
@@ -588,6 +590,7 @@ static const struct {
     [OP_REAP] = {"reap", BY_TEST, false, NULL, NULL},
     [OP_HOG] = {"use up all memory", BY_TEST, false, NULL, NULL},
     [OP_RELIEVE] = {"give memory back", BY_TEST, false, NULL, NULL},
+    [OP_END_MANAGER] = {"end the manager", BY_TEST, false, NULL, NULL},
     [OP_PAUSE] = {"pause, unpause", BY_RULER, false, encode_pause, apply_none},
     [OP_LIST] = {"list", BY_RULER, false, encode_list, apply_none},
     [OP_SET_CONTEXT] = {"set context", BY_RULER, false, encode_context, apply_none},
@@ -617,7 +620,8 @@ static bool left_out(const struct world *w, const struct op *o)
     const struct model_domain *d = &w->model.domain[o->who];
     bool block = o->kind == OP_POPULATE_BLOCK || o->kind == OP_DECREASE_BLOCK;
 
-    // The second fief lasts as long as its manager does, whose calls go on from its registers.
+    // The manager ends whole, and its fief with it (OP_END_MANAGER). Its calls go on from its
+    // registers.
     if (o->who == MODEL_MANAGER && (o->kind == OP_DESTROY || o->kind == OP_SET_CONTEXT)) {
         return true;
     }

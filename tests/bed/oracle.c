@@ -19,7 +19,6 @@
 #define DOM0_PAGE 1536u // page of dom0 where its spots begin: a block of its own
 #define DRIFT_NS 2000u
 #define MAX_PAGES 4096u // of a guest
-#define BUDGET 1400u    // frames of the second fief, beside what its manager had before
 #define TRY_SECONDS 30u // of the process that plays
 
 struct world oracle_world;
@@ -27,7 +26,7 @@ struct world oracle_world;
 // Written by the processes that play.
 static struct {
     unsigned at;
-    uint64_t comparisons, lock_checks, adoptions, exchanges, inherited;
+    uint64_t comparisons, lock_checks, adoptions, exchanges, inherited, outside;
     unsigned chosen; // operations in the list
     struct op list[ORACLE_LIST];
 } *shared;
@@ -61,6 +60,21 @@ uint64_t oracle_inherited(void)
     return shared != NULL ? shared->inherited : 0;
 }
 
+uint64_t oracle_outside(void)
+{
+    return shared != NULL ? shared->outside : 0;
+}
+
+static void count_adoption(const struct model *m, unsigned who, unsigned owner)
+{
+    bool ends = m->domain[owner].life == LIFE_ENDS;
+
+    shared->adoptions++;
+    shared->inherited += ends;
+    shared->exchanges += model_fief(who) != model_fief(owner);
+    shared->outside += ends && who != model_ruler(owner) && model_ruler(who) != model_ruler(owner);
+}
+
 // The choice of an adopter is the hypervisor's: who holds the frame now, and which record of the
 // frame has no promise any more.
 static unsigned ask_adopter(const struct model *m, uint32_t frame, unsigned *spot)
@@ -77,9 +91,7 @@ static unsigned ask_adopter(const struct model *m, uint32_t frame, unsigned *spo
         if (s->type == SPOT_LEND && s->frame == frame && s->promised && h.frame == frame &&
             h.type == SPOT_LEND && !h.promised) {
             *spot = i;
-            shared->adoptions++;
-            shared->inherited += m->domain[m->frame[frame].owner].life == LIFE_ENDS;
-            shared->exchanges += model_fief(who) != model_fief(m->frame[frame].owner);
+            count_adoption(m, who, m->frame[frame].owner);
             return who;
         }
     }
@@ -115,27 +127,164 @@ static void born(struct world *w, unsigned who, uint16_t domid, uint32_t vcpus)
     m->frame[m->domain[who].spot[SPOT_SCRATCH].frame].tag = 0;
 }
 
-// The second fief, with a guest of dom0's that manages it.
-static void make_manager(struct world *w)
-{
-    const struct fief_config c = {.name = "second", .frames = BUDGET, .rights = FIEF_MAY_ALL,
-                                  .limit = {8, 32, 16384, 1u << 20},
-                                  .neighbour = {1000, 1000}};
-    uint16_t domid = (uint16_t)tools_create(1);
-    struct domain *d = fief_find(fief_root, domid);
+// ---- operations of the test itself
 
-    if (d == NULL || !prepare(domid, 1) || fief_create(fief_root, d, &c, &w->fief) != 0) {
-        abort();
+static void do_create(struct world *w, const struct op *o)
+{
+    uint32_t vcpus = 1 + o->what % 2;
+    struct model *m = &w->model;
+    long domid;
+
+    if (o->who == 0 || m->domain[o->who].life != LIFE_NONE ||
+        m->domain[model_ruler(o->who)].life != LIFE_LIVES) {
+        return;
     }
-    while (fief_move(w->fief)) {
+    tools_for(w, o->who);
+    domid = tools_create(vcpus);
+    if (domid > 0 && !(prepare((uint16_t)domid, vcpus) &&
+                       (o->who != MODEL_MANAGER || seat_take(w, (uint16_t)domid)) &&
+                       tools_unpause((uint16_t)domid) == 0)) {
+        (void)account_fail_charge(0);
+        if (tools_destroy((uint16_t)domid) != 0) {
+            m->wrong = "a half-built domain cannot be destroyed";
+        }
+        domid = -E_NOMEM;
     }
-    if (tools_unpause(domid) != 0) {
-        abort();
+    tools_by(NULL, 0);
+    if (domid <= 0) {
+        m->wrong = m->scarce ? m->wrong : "a domain cannot be made, and nothing is wanting";
+        return;
     }
-    born(w, MODEL_MANAGER, domid, 1);
-    w->model.free[0] = pool_available(&fief_root->pool);
-    w->model.free[1] = pool_available(&w->fief->pool) + d->account.total + d->account.promised;
+    born(w, o->who, (uint16_t)domid, vcpus);
+    if (o->who == MODEL_MANAGER) {
+        seat_taken(w);
+    }
 }
+
+static bool in_use(const struct world *w, unsigned granter, unsigned ref)
+{
+    for (unsigned i = 0; i < MODEL_DOMAINS * MODEL_SPOTS; i++) {
+        const struct model_spot *s = &w->model.domain[i / MODEL_SPOTS].spot[i % MODEL_SPOTS];
+
+        if (s->type == SPOT_LEND && !s->orphan && s->granter == granter && s->ref == ref) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The guest rewrites an entry that nobody uses.
+static void do_grant(struct world *w, const struct op *o)
+{
+    unsigned ref = o->what % MODEL_REFS;
+    struct model_domain *to = &w->model.domain[o->other];
+    grant_entry_v1_t *table;
+
+    if (w->model.domain[o->who].life != LIFE_LIVES || to->life != LIFE_LIVES ||
+        (o->spot == SPOT_SCRATCH && o->who != 0) || !model_meet(o->who, o->other) ||
+        in_use(w, o->who, ref)) {
+        return;
+    }
+    table = frame_ptr(w->domain[o->who]->gnttab.frame[0]);
+    table[ref].frame = (uint32_t)spot_gfn(&w->model, o->who, o->spot);
+    table[ref].domid = model_number(&w->model, o->who, o->other);
+    table[ref].flags = (uint16_t)(GTF_permit_access | (o->flag ? GTF_readonly : 0u));
+    w->model.domain[o->who].grant[ref] =
+        (struct model_grant){o->spot, o->other, o->flag,
+                             model_identity(&w->model, o->who, o->other)};
+}
+
+static void do_begin(struct world *w, const struct op *o)
+{
+    if (o->who == 0 || o->who == MODEL_MANAGER || w->model.domain[o->who].life != LIFE_LIVES) {
+        return;
+    }
+    epoch_enter();
+    (void)!domain_destroy(w->domain[o->who]);
+    epoch_leave();
+    model_end_begins(&w->model, o->who);
+}
+
+static void do_hog(struct world *w, unsigned fief)
+{
+    struct account *a;
+    mfn_t m;
+
+    if (hog[fief] != NULL || (fief == 1 && w->fief == NULL)) {
+        return;
+    }
+    a = account_open(fief == 0 ? &fief_root->pool : &w->fief->pool, FC_FIEF, "hog");
+    for (unsigned order = ORDER_MAX + 1; a != NULL && order-- > 0;) {
+        while (account_charge(a, FC_FIEF, order, &m) == 0) {
+        }
+    }
+    hog[fief] = a;
+    w->model.hogged[fief] = a != NULL ? a->total : 0;
+}
+
+// Gives back all but the account's own frame, which is the first and goes last.
+static void do_relieve(struct world *w, unsigned fief)
+{
+    struct account *a = hog[fief];
+    mfn_t own;
+
+    if (a == NULL) {
+        return;
+    }
+    own = frame_of_ptr(a);
+    while (a->total > 1) {
+        mfn_t m = mfn(a->list[FC_FIEF]);
+
+        account_refund(a, m.n != own.n ? m : mfn(frame_entry(m)->next));
+    }
+    account_close(a);
+    hog[fief] = NULL;
+    w->model.hogged[fief] = 0;
+}
+
+static bool is_hogged(void)
+{
+    return hog[0] != NULL || hog[1] != NULL;
+}
+
+static void do_reap(struct world *w)
+{
+    epoch_enter();
+    (void)fief_reap(fief_root);
+    if (w->fief != NULL) {
+        (void)fief_reap(w->fief);
+    }
+    epoch_leave();
+}
+
+void op_do(struct world *w, const struct op *o)
+{
+    switch (o->kind) {
+    case OP_CREATE:
+        do_create(w, o);
+        break;
+    case OP_GRANT:
+        do_grant(w, o);
+        break;
+    case OP_BEGIN:
+        do_begin(w, o);
+        break;
+    case OP_REAP:
+        do_reap(w);
+        break;
+    case OP_END_MANAGER:
+        seat_end(w, o->flag ? FIEF_STAYS : FIEF_ENDS);
+        break;
+    case OP_HOG:
+        do_hog(w, o->what % MODEL_FIEFS);
+        break;
+    default:
+        do_relieve(w, o->what % MODEL_FIEFS);
+        break;
+    }
+}
+
+// ---- beginning
 
 static void boot_machine(void)
 {
@@ -183,151 +332,10 @@ void oracle_boot(void)
     memcpy(d->held, dom0->account.held, sizeof(d->held));
     d->base_promised = dom0->account.promised;
     books = bed_books();
-    make_manager(&oracle_world);
-}
-
-// ---- operations of the test itself
-
-static void do_create(struct world *w, const struct op *o)
-{
-    uint32_t vcpus = 1 + o->what % 2;
-    struct model *m = &w->model;
-    long domid;
-
-    if (o->who == 0 || m->domain[o->who].life != LIFE_NONE) {
-        return;
-    }
-    tools_for(w, o->who);
-    domid = tools_create(vcpus);
-    if (domid > 0 && !(prepare((uint16_t)domid, vcpus) && tools_unpause((uint16_t)domid) == 0)) {
-        (void)account_fail_charge(0);
-        if (tools_destroy((uint16_t)domid) != 0) {
-            m->wrong = "a half-built domain cannot be destroyed";
-        }
-        domid = -E_NOMEM;
-    }
-    tools_by(NULL, 0);
-    if (domid <= 0) {
-        m->wrong = m->scarce ? m->wrong : "a domain cannot be made, and nothing is wanting";
-        return;
-    }
-    born(w, o->who, (uint16_t)domid, vcpus);
-}
-
-static bool in_use(const struct world *w, unsigned granter, unsigned ref)
-{
-    for (unsigned i = 0; i < MODEL_DOMAINS * MODEL_SPOTS; i++) {
-        const struct model_spot *s = &w->model.domain[i / MODEL_SPOTS].spot[i % MODEL_SPOTS];
-
-        if (s->type == SPOT_LEND && !s->orphan && s->granter == granter && s->ref == ref) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// The guest rewrites an entry that nobody uses.
-static void do_grant(struct world *w, const struct op *o)
-{
-    unsigned ref = o->what % MODEL_REFS;
-    struct model_domain *to = &w->model.domain[o->other];
-    grant_entry_v1_t *table;
-
-    if (w->model.domain[o->who].life != LIFE_LIVES || to->life != LIFE_LIVES ||
-        (o->spot == SPOT_SCRATCH && o->who != 0) || !model_meet(o->who, o->other) ||
-        in_use(w, o->who, ref)) {
-        return;
-    }
-    table = frame_ptr(w->domain[o->who]->gnttab.frame[0]);
-    table[ref].frame = (uint32_t)spot_gfn(&w->model, o->who, o->spot);
-    table[ref].domid = model_number(&w->model, o->who, o->other);
-    table[ref].flags = (uint16_t)(GTF_permit_access | (o->flag ? GTF_readonly : 0u));
-    w->model.domain[o->who].grant[ref] =
-        (struct model_grant){o->spot, o->other, o->flag, to->identity};
-}
-
-static void do_begin(struct world *w, const struct op *o)
-{
-    if (o->who == 0 || o->who == MODEL_MANAGER || w->model.domain[o->who].life != LIFE_LIVES) {
-        return;
-    }
-    epoch_enter();
-    (void)!domain_destroy(w->domain[o->who]);
-    epoch_leave();
-    model_end_begins(&w->model, o->who);
-}
-
-static void do_hog(struct world *w, unsigned fief)
-{
-    struct account *a;
-    mfn_t m;
-
-    if (hog[fief] != NULL) {
-        return;
-    }
-    a = account_open(fief == 0 ? &fief_root->pool : &w->fief->pool, FC_FIEF, "hog");
-    for (unsigned order = ORDER_MAX + 1; a != NULL && order-- > 0;) {
-        while (account_charge(a, FC_FIEF, order, &m) == 0) {
-        }
-    }
-    hog[fief] = a;
-    w->model.hogged[fief] = a != NULL ? a->total : 0;
-}
-
-// Gives back all but the account's own frame, which is the first and goes last.
-static void do_relieve(struct world *w, unsigned fief)
-{
-    struct account *a = hog[fief];
-    mfn_t own;
-
-    if (a == NULL) {
-        return;
-    }
-    own = frame_of_ptr(a);
-    while (a->total > 1) {
-        mfn_t m = mfn(a->list[FC_FIEF]);
-
-        account_refund(a, m.n != own.n ? m : mfn(frame_entry(m)->next));
-    }
-    account_close(a);
-    hog[fief] = NULL;
-    w->model.hogged[fief] = 0;
-}
-
-static bool is_hogged(void)
-{
-    return hog[0] != NULL || hog[1] != NULL;
-}
-
-static void do_reap(struct world *w)
-{
-    epoch_enter();
-    (void)fief_reap(fief_root);
-    (void)fief_reap(w->fief);
-    epoch_leave();
-}
-
-void op_do(struct world *w, const struct op *o)
-{
-    switch (o->kind) {
-    case OP_CREATE:
-        do_create(w, o);
-        break;
-    case OP_GRANT:
-        do_grant(w, o);
-        break;
-    case OP_BEGIN:
-        do_begin(w, o);
-        break;
-    case OP_REAP:
-        do_reap(w);
-        break;
-    case OP_HOG:
-        do_hog(w, o->what % MODEL_FIEFS);
-        break;
-    default:
-        do_relieve(w, o->what % MODEL_FIEFS);
-        break;
+    m->free[0] = pool_available(&fief_root->pool);
+    do_create(&oracle_world, &(struct op){.kind = OP_CREATE, .who = MODEL_MANAGER});
+    if (m->wrong != NULL || m->domain[MODEL_MANAGER].life != LIFE_LIVES) {
+        abort();
     }
 }
 
@@ -542,22 +550,6 @@ static bool let_go_all(struct world *w, unsigned who)
     return good;
 }
 
-// The manager's end is that of its fief, too.
-static bool end_manager(struct world *w)
-{
-    struct model *m = &w->model;
-
-    model_end_begins(m, MODEL_MANAGER);
-    if (tools_destroy(m->domain[MODEL_MANAGER].domid) != 0) {
-        m->wrong = "the manager of the second fief cannot be destroyed";
-    }
-    receipt_agrees(w, MODEL_MANAGER);
-    if (m->wrong != NULL) {
-        fprintf(stderr, "%s\n", m->wrong);
-    }
-    return m->wrong == NULL;
-}
-
 static bool end_all(void)
 {
     struct world *w = &oracle_world;
@@ -570,7 +562,8 @@ static bool end_all(void)
     for (unsigned who = 1; who < MODEL_DOMAINS && good; who++) {
         good = play_one(w, &(struct op){.kind = OP_DESTROY, .who = (uint8_t)who}, ORACLE_LOUD);
     }
-    return good && let_go_all(w, 0) && let_go_all(w, MODEL_MANAGER) && end_manager(w);
+    return good && play_one(w, &(struct op){.kind = OP_END_MANAGER}, ORACLE_LOUD) &&
+           let_go_all(w, 0);
 }
 
 static unsigned play_chosen(oracle_choose *choose, unsigned n)

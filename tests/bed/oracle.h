@@ -43,6 +43,15 @@ uint64_t oracle_adoptions(void);
 uint64_t oracle_exchanges(void); // of them, from one fief's budget to the other's
 uint64_t oracle_inherited(void); // and from an owner whose end had begun
 
+uint64_t oracle_outside(void); // by one who has no number in its fief, for a receipt
+
+// The second fief's seat: a domain of dom0's that is paused takes it, of a fief made for it if
+// there is none (false: no memory); the model is told, when it is born there; its manager ends, and
+// the fief with it or not, or the fief ends without one.
+bool seat_take(struct world *w, uint16_t domid);
+void seat_taken(struct world *w);
+void seat_end(struct world *w, enum fief_on_death on_death);
+
 // Runs the operations side by side; outcome[i] as far as known. Null, or what a law says is wrong.
 const char *side_by_side(struct world *w, const struct op *ops, unsigned n, uint64_t seed,
                          struct outcome *outcome, uint64_t *checks);

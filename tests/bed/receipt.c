@@ -67,11 +67,21 @@ static void compare_adopters(struct world *w, unsigned who, const struct receipt
     }
 }
 
+// What it can have been charged since its end began: what it had promised, of which a manager that
+// leaves its seat takes a frame for each, and others those that they adopt.
+static uint64_t late(const struct model_domain *d, unsigned who)
+{
+    return who == MODEL_MANAGER ? d->promised_at_end : d->adopts_late;
+}
+
 void receipt_agrees(struct world *w, unsigned who)
 {
     const struct model_domain *d = &w->model.domain[who];
     struct receipt r;
 
+    if (facts_fief(w, who) == NULL) {
+        return; // the fief has ended, and its receipts with it
+    }
     if (!find(facts_fief(w, who), d->identity, &r)) {
         disagrees(w, who, "of that identity", 0, d->identity);
         return;
@@ -87,7 +97,7 @@ void receipt_agrees(struct world *w, unsigned who)
         return;
     }
     if (!d->adopted_unseen) {
-        compare(w, who, "peak at most", MIN(r.peak, w->peak[who] + d->adopts_late), r.peak);
+        compare(w, who, "peak at most", MIN(r.peak, w->peak[who] + late(d, who)), r.peak);
     }
     for (unsigned c = 0; c < FC_COUNT; c++) {
         static char what[32];
