@@ -9,6 +9,7 @@ import re
 from attacks import guests_of_dom0, outside, words
 from bed import FIEF_ONLY, check, count_frames, test, wait_frames
 from beds import PLAIN, ROOMY, size
+from fiefs import node
 from xl import rows
 
 BUDGET = 320                            # MiB of a tenant's fief
@@ -24,10 +25,13 @@ class Tenant:
 
     def create(self, budget=BUDGET, options=''):
         """By an ordinary configuration and one `fief grant`, up to its own xenstored running."""
+        return self.start(f'fief grant {self.name} -m {budget}M {options}')
+
+    def start(self, become_manager):
         machine = self.machine
         machine.ok(f'[ -e /run/{self.name}.cpio ] || tenant-image {self.name}', 120)
         machine.ok(f'xl create -p -q /domu/{self.name}.cfg', 240)
-        machine.ok(f'fief grant {self.name} -m {budget}M {options}')
+        machine.ok(become_manager)
         machine.ok(f'xl unpause {self.name}')
         machine.console(self.name)
         text, _ = machine.expect(r'XEN-STARTED rc=0[^\n]*\n', 300)
@@ -264,3 +268,53 @@ def hostile_with_debians_tools(bed):
     check(now == before, f'{before} frames were outside, after the revoke {now} are')
     undisturbed(machine, other, 1)
     other.destroy()
+
+
+def console_again(tenant, domid):
+    """What a store that began empty does not say of a guest, and xenconsoled anew."""
+    seen = words(tenant.ok(f'attack console {domid}'))
+    path = f'/local/domain/{domid}'
+    tenant.ok(f'xenstore-write {path}/name guest {path}/console/type xenconsoled '
+              f"{path}/console/ring-ref {seen['ring']} {path}/console/port {seen['port']}")
+    tenant.ok('killall xenconsoled; sleep 1; xenconsoled')
+    tenant.ok(f'n=0; until xenstore-exists {path}/console/tty; do sleep 1; n=$((n+1)); '
+              '[ $n -lt 30 ] || break; done; [ $n -lt 30 ]', 90)
+    tenant.ok(f'(cat $(xenstore-read {path}/console/tty) >/tmp/guest.log 2>&1 &)')
+
+
+@test(machine=PLAIN, xen=FIEF_ONLY)
+def kept_for_the_next_manager(bed):
+    """The manager dies, its guest runs on; a new one in the seat lists, pauses and ends it, and has
+    its console."""
+    machine = bed.machine
+    tenant = Tenant(machine)
+    tenant.create(options='--keep')
+    tenant.attach()
+    tenant.ok('xl create -q /domu/guest.cfg', 240)
+    tenant.open_console('guest')
+    tenant.guest_says('guest', 'GUEST-UP')
+    machine.leave()
+    tenant.destroy()
+    check(node(machine, 'tenant')['state'] == 'nobody', 'the fief has a manager')
+    check(node(machine, 'tenant')['domains']['used'] == 1, 'its guest has gone')
+    tenant.start('fief seat tenant tenant')
+    tenant.attach()
+    lines = [line.split() for line in tenant.ok('xl list').strip().split('\n')[1:]]
+    check([line[1] for line in lines if line] == ['0', '1'], f'xl list says {lines}')
+    tenant.ok('xl pause 1')
+    check('p' in tenant.ok('xl list 1').split()[-2], 'it is not paused')
+    tenant.ok('xl unpause 1')
+    console_again(tenant, 1)
+    tenant.type('guest', 'echo answer-$((40+2))')
+    # its own reboot ends it with that reason; nobody who waits has survived the manager
+    tenant.ok('echo reboot >$(xenstore-read /local/domain/1/console/tty)')
+    tenant.ok("n=0; until xl list guest | grep -q -e '---sr-'; do sleep 1; n=$((n+1)); "
+              '[ $n -lt 60 ] || break; done; [ $n -lt 60 ]', 120)
+    tenant.ok('xl destroy guest && xl create -q /domu/guest.cfg', 300)
+    tenant.open_console('guest')
+    tenant.guest_says('guest', 'GUEST-UP')
+    tenant.ok('xl destroy guest', 120)
+    machine.leave()
+    machine.ok('fief revoke tenant', 240)
+    tenant.destroy()
+    wait_frames(machine, bed.frames)
