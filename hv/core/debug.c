@@ -240,6 +240,7 @@ static void key_timers(void)
     }
 }
 
+// As they were at the last exit; a hypercall may leave x19 to x28 in registers (port/up.h).
 static void registers_of_vcpu(struct vcpu *v)
 {
     console_print("d%uv%u: pc %016llx interrupts %s\n", v->domain->domid, v->id,

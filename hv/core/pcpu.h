@@ -19,12 +19,17 @@ struct vcpu;
 #define PCPU_SIZE 256
 
 struct pcpu {
+    _Atomic uint64_t epoch;      // odd: inside the hypervisor
     struct vcpu *loaded;         // whose registers are in the hardware; only this pcpu changes it
     uint32_t number;
-    _Atomic uint64_t epoch;      // odd: inside the hypervisor
-    _Atomic bool kicked;         // a reason for sched_pick to look again
-    bool slots_live;             // the hardware's interrupt slots are not empty; only this pcpu
-    _Atomic bool measured;       // stretch.h
+    union {                      // why a passage (passage.h) may have something to do
+        struct {
+            _Atomic bool kicked;   // a reason for sched_pick to look again
+            bool slots_live;       // the hardware's interrupt slots are not empty; only this pcpu
+            _Atomic bool measured; // stretch.h
+        };
+        uint32_t reasons;        // all of them at one look
+    };
     // When the running vcpu's turn ends, UINT64_MAX: nobody waits, or it has ended (turn_over).
     // Others read it as a hint.
     uint64_t slice_end;
@@ -50,23 +55,41 @@ struct pcpu {
     uint64_t limit_since;        // start of the period of guest_printk's rate limit, ns
     uint32_t limit_used;         // messages printed in it
     uint32_t limit_lost;         // and suppressed
+    uint64_t leg_begun;          // when its hypercall first asked whether it takes long, in ticks;
+                                 // 0: it has not asked yet
     uint64_t stretch_begun;      // stretch.h: this pcpu alone writes them, but for the start
     uint64_t stretch_longest;
     const char *stretch_what;
     const char *stretch_longest_what;
 } __attribute__((aligned(PCPU_SIZE)));
 
+// In reasons: what is looked for on the way in, and on the way out. Both are of a machine whose
+// first byte is the low one.
+#define PCPU_REASON_KICKED 0xffu
+#define PCPU_REASONS_IN (~PCPU_REASON_KICKED)
+#define PCPU_REASONS_OUT (~0u)
+_Static_assert(offsetof(struct pcpu, kicked) == offsetof(struct pcpu, reasons),
+               "kicked is the low byte of the reasons");
+
 extern struct pcpu pcpus[PCPU_MAX];
 
 static inline struct pcpu *pcpu_this(void)
 {
-    return &pcpus[arch_cpu_id()];
+    struct pcpu *p = &pcpus[arch_cpu_id()];
+
+    // Or compilers work the address out again where they could keep it.
+    __asm__("" : "+r"(p));
+    return p;
 }
 
-// The calling pcpu comes in (no effect when it is inside already), or goes out.
-static inline void epoch_enter(void)
+static inline uint32_t pcpu_reasons(const struct pcpu *p)
 {
-    struct pcpu *p = pcpu_this();
+    return *(const volatile uint32_t *)&p->reasons;
+}
+
+// The calling pcpu, p, comes in (no effect when it is inside already), or goes out (it is inside).
+static inline void epoch_enter_on(struct pcpu *p)
+{
     uint64_t e = atomic_load_explicit(&p->epoch, memory_order_relaxed);
 
     atomic_store_explicit(&p->epoch, e | 1, memory_order_relaxed);
@@ -75,13 +98,27 @@ static inline void epoch_enter(void)
     atomic_thread_fence(memory_order_seq_cst);
 }
 
-static inline void epoch_leave(void)
+static inline void epoch_leave_on(struct pcpu *p)
 {
-    struct pcpu *p = pcpu_this();
     uint64_t e = atomic_load_explicit(&p->epoch, memory_order_relaxed);
 
     // Release: all that this pcpu did inside happens before whoever sees it outside.
-    atomic_store_explicit(&p->epoch, e + (e & 1), memory_order_release);
+    atomic_store_explicit(&p->epoch, e + 1, memory_order_release);
+}
+
+// The same, and going out has no effect when it is outside already.
+static inline void epoch_enter(void)
+{
+    epoch_enter_on(pcpu_this());
+}
+
+static inline void epoch_leave(void)
+{
+    struct pcpu *p = pcpu_this();
+
+    if (p->epoch & 1) {
+        epoch_leave_on(p);
+    }
 }
 
 // A point in time against which to ask whether every pcpu has been outside since.

@@ -7,6 +7,7 @@
 #define CORE_STRETCH_H
 
 #include "core/pcpu.h"
+#include "lib/once.h"
 
 struct stretch_found {
     uint64_t ticks;   // of the machine's counter
@@ -16,7 +17,7 @@ struct stretch_found {
 // Whether the calling pcpu, p, is measured.
 static inline bool stretch_on(const struct pcpu *p)
 {
-    return atomic_load_explicit(&p->measured, memory_order_relaxed);
+    return once_flag(&p->measured);
 }
 
 void stretch_begin_slow(void);
@@ -38,11 +39,11 @@ static inline void stretch_look(void)
     }
 }
 
-// What this pcpu does in this stretch. name lives for ever.
-static inline void stretch_name(const char *name)
+// What this pcpu, p, does in this stretch. name lives for ever.
+static inline void stretch_name(struct pcpu *p, const char *name)
 {
-    if (stretch_on(pcpu_this())) {
-        pcpu_this()->stretch_what = name;
+    if (stretch_on(p)) {
+        p->stretch_what = name;
     }
 }
 

@@ -6,14 +6,14 @@
 
 #include "abi/xen.h"
 #include "core/console.h"
-#include "core/domain.h"
+#include "core/passage.h"
 #include "core/stretch.h"
 #include "core/wallclock.h"
 #include "port/irqchip.h"
 #include "vdev/vrtc.h"
 
 // The slots held interrupts while the guest ran, or somebody measures.
-static SELDOM void enter_slowly(struct vcpu *v)
+SELDOM void passage_in_slowly(struct vcpu *v)
 {
     struct vgic_effects e;
 
@@ -27,42 +27,9 @@ static SELDOM void enter_slowly(struct vcpu *v)
     domain_irq_effects(v->domain, &e);
 }
 
-void up_enter(struct arch_vcpu *a)
-{
-    struct pcpu *p = pcpu_this();
-    struct vcpu *v = vcpu_of_arch(a);
-
-    epoch_enter();
-    atomic_store_explicit(&v->sched.in_guest, false, memory_order_release);
-    if (v->vgic.slots.used || stretch_on(p)) {
-        enter_slowly(v);
-    }
-}
-
 static inline bool was_chosen(const struct pcpu *p, const struct vcpu *v)
 {
-    return v && v == p->running &&
-           atomic_load_explicit(&v->sched.state, memory_order_relaxed) == SCHED_RUNNING;
-}
-
-// Whether the one who has been running goes on: nothing has happened that would change that.
-static inline bool goes_on(struct pcpu *p, const struct vcpu *v)
-{
-    return was_chosen(p, v) && !atomic_load_explicit(&p->kicked, memory_order_relaxed);
-}
-
-// Says that v is in its guest from now on. False: something has come up, and it is not.
-static inline bool set_in_guest(struct pcpu *p, struct vcpu *v)
-{
-    atomic_store_explicit(&v->sched.in_guest, true, memory_order_relaxed);
-    // Who pauses, wakes or injects first writes and then looks at in_guest; here it is the other
-    // way round. What comes later than this look finds in_guest set and interrupts the pcpu.
-    atomic_thread_fence(memory_order_seq_cst);
-    if (!atomic_load_explicit(&p->kicked, memory_order_relaxed)) {
-        return true;
-    }
-    atomic_store_explicit(&v->sched.in_guest, false, memory_order_release);
-    return false;
+    return v && v == p->running && once_byte(&v->sched.state) == SCHED_RUNNING;
 }
 
 static struct vcpu *choose(struct pcpu *p)
@@ -70,15 +37,17 @@ static struct vcpu *choose(struct pcpu *p)
     struct vcpu *v;
 
     do {
+        // Who has been running goes on, unless something has happened that would change that.
         v = p->loaded;
-        v = goes_on(p, v) ? v : sched_pick();
-    } while (!set_in_guest(p, v));
+        v = was_chosen(p, v) && !once_flag(&p->kicked) ? v : sched_pick();
+    } while (!passage_set_in_guest(p, v, PCPU_REASON_KICKED));
     return v;
 }
 
 // Another vcpu may have to run, or interrupts to be shown.
-static SELDOM struct arch_vcpu *leave_slowly(struct pcpu *p)
+SELDOM struct arch_vcpu *up_leave_slowly(void)
 {
+    struct pcpu *p = pcpu_this();
     struct vcpu *v = choose(p);
 
     vgic_flush(&v->domain->vgic, &v->vgic);
@@ -88,8 +57,13 @@ static SELDOM struct arch_vcpu *leave_slowly(struct pcpu *p)
         p->slots_live = v->vgic.slots.used != 0;
     }
     stretch_look();
-    epoch_leave();
+    epoch_leave_on(p);
     return &v->arch;
+}
+
+void up_enter(struct arch_vcpu *a)
+{
+    passage_in(pcpu_this(), vcpu_of_arch(a));
 }
 
 struct arch_vcpu *up_leave(void)
@@ -97,13 +71,7 @@ struct arch_vcpu *up_leave(void)
     struct pcpu *p = pcpu_this();
     struct vcpu *v = p->loaded;
 
-    // What is seldom is left to one call at the end, so that the usual way has no frame to make.
-    if (!was_chosen(p, v) || !set_in_guest(p, v) || vgic_wants_slots(&v->vgic) ||
-        v->vgic.slots.used || p->slots_live || stretch_on(p)) {
-        return leave_slowly(p);
-    }
-    epoch_leave();
-    return &v->arch;
+    return v && v == p->running && passage_out(p, v) ? &v->arch : up_leave_slowly();
 }
 
 // The clock chip of a domain that does not drive the machine's.

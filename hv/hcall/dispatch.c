@@ -4,6 +4,7 @@
 // charges nothing; what a row may cost stands in the row.
 #include "hcall/hcall.h"
 
+#include "core/passage.h"
 #include "core/stretch.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -18,52 +19,77 @@
 
 #define LEG_PARTS 2000u // a leg lasts a 2000th of a second when it is long
 
-// When the pcpu's leg first asked whether it is long, in ticks; 0: has not asked yet. Only its
-// own pcpu touches an entry.
-static uint64_t leg_begun[PCPU_MAX];
-
 struct struct_head {
     uint32_t command;
     uint32_t version;
 };
 
-void up_hypercall(struct arch_vcpu *a)
-{
-    struct hcall h;
-    long result;
+static ALWAYS_INLINE long dispatch(struct hcall *h, uint64_t number);
 
-    h.vcpu = vcpu_of_arch(a);
-    h.caller = h.vcpu->domain;
-    for (unsigned i = 0; i < ARRAY_COUNT(h.reg); i++) {
-        h.reg[i] = arch_reg(a, i);
-    }
-    leg_begun[arch_cpu_id()] = 0;
-    result = hcall_dispatch(&h, arch_reg(a, REG_NUMBER));
-    if (result != HCALL_AGAIN) {
-        arch_set_reg(a, REG_RESULT, (uint64_t)result);
-        return;
-    }
-    for (unsigned i = 0; i < ARRAY_COUNT(h.reg); i++) {
-        arch_set_reg(a, i, h.reg[i]);
+// A call that goes on is made again, with the arguments that it left.
+static SELDOM void call_again(const struct hcall *h, struct arch_vcpu *a)
+{
+    for (unsigned i = 0; i < ARRAY_COUNT(h->reg); i++) {
+        arch_set_reg(a, i, h->reg[i]);
     }
     arch_retry(a);
 }
 
+// What writes into h.in does so by a row's size, which is bounded where the rows are made: a canary
+// behind it would be a tenth of the shortest call.
+NO_CANARY static ALWAYS_INLINE void call_by_vcpu(struct pcpu *p, struct vcpu *v)
+{
+    struct arch_vcpu *a = &v->arch;
+    const uint64_t r[] = {arch_reg(a, 0), arch_reg(a, 1), arch_reg(a, 2), arch_reg(a, 3),
+                          arch_reg(a, 4)};
+    struct hcall h;
+    long result;
+
+    h.vcpu = v;
+    h.caller = v->domain;
+    h.pcpu = p;
+    for (unsigned i = 0; i < ARRAY_COUNT(h.reg); i++) {
+        h.reg[i] = r[i];
+    }
+    p->leg_begun = 0;
+    result = dispatch(&h, arch_reg(a, REG_NUMBER));
+    if (result == HCALL_AGAIN) {
+        call_again(&h, a);
+        return;
+    }
+    arch_set_reg(a, REG_RESULT, (uint64_t)result);
+}
+
+NO_CANARY void hcall_make(struct vcpu *v)
+{
+    call_by_vcpu(pcpu_this(), v);
+}
+
+NO_CANARY struct arch_vcpu *up_hypercall(struct arch_vcpu *a)
+{
+    struct pcpu *p = pcpu_this();
+    struct vcpu *v = vcpu_of_arch(a);
+
+    passage_in(p, v);
+    call_by_vcpu(p, v);
+    return passage_out(p, v) ? a : NULL;
+}
+
 bool hcall_preempt(void)
 {
-    uint64_t *begun = &leg_begun[arch_cpu_id()];
+    struct pcpu *p = pcpu_this();
     uint64_t now;
 
     stretch_look();
-    if (pcpu_this()->kicked || arch_cpu_pending()) {
+    if (p->kicked || arch_cpu_pending()) {
         return true;
     }
     now = time_counter();
-    if (*begun == 0) {
-        *begun = now;
+    if (p->leg_begun == 0) {
+        p->leg_begun = now;
         return false;
     }
-    return (now - *begun) * LEG_PARTS > time_frequency();
+    return (now - p->leg_begun) * LEG_PARTS > time_frequency();
 }
 
 bool hcall_has_right(const struct domain *d, enum hcall_right right)
@@ -164,7 +190,7 @@ static long call_with_output(struct hcall *h, const struct hcall_row *row)
 }
 
 // The right has been checked; the argument structure is at user.
-static long call_with_argument(struct hcall *h, const struct hcall_row *row, uint64_t user)
+static NOINLINE long call_with_argument(struct hcall *h, const struct hcall_row *row, uint64_t user)
 {
     h->user = guest_ptr(user);
     if (row->direction & DIR_OUT) {
@@ -177,7 +203,7 @@ static long call_with_argument(struct hcall *h, const struct hcall_row *row, uin
 }
 
 // The row of a sub-operation. Null: it does not exist.
-static const struct hcall_row *row_find(const struct hcall_family *f, uint64_t command)
+static inline const struct hcall_row *row_find(const struct hcall_family *f, uint64_t command)
 {
     const struct hcall_row *row;
 
@@ -189,21 +215,30 @@ static const struct hcall_row *row_find(const struct hcall_family *f, uint64_t c
 }
 
 // The caller passes 32 bits, as the C prototypes of these hypercalls have it.
-static const struct hcall_row *row_of_register(const struct hcall_family *f, const struct hcall *h)
+static inline const struct hcall_row *row_of_register(const struct hcall_family *f,
+                                                      const struct hcall *h)
 {
     return row_find(f, (uint32_t)h->reg[0]);
 }
 
-static long call_row(struct hcall *h, const struct hcall_row *row, uint64_t user)
+static inline long call_permitted(struct hcall *h, const struct hcall_row *row, uint64_t user)
+{
+    stretch_name(h->pcpu, row->name);
+    return row->size ? call_with_argument(h, row, user) : row->call(h);
+}
+
+static NOINLINE long call_with_right(struct hcall *h, const struct hcall_row *row, uint64_t user)
+{
+    return hcall_has_right(h->caller, row->right) ? call_permitted(h, row, user) : -E_PERM;
+}
+
+// Rows without a right and without an argument come first: their way has no frame to make.
+static inline long call_row(struct hcall *h, const struct hcall_row *row, uint64_t user)
 {
     if (!row) {
         return -E_NOSYS;
     }
-    if (row->right != RIGHT_NONE && !hcall_has_right(h->caller, row->right)) {
-        return -E_PERM;
-    }
-    stretch_name(row->name);
-    return row->size ? call_with_argument(h, row, user) : row->call(h);
+    return row->right != RIGHT_NONE ? call_with_right(h, row, user) : call_permitted(h, row, user);
 }
 
 static long call_by_registers(struct hcall *h, const struct hcall_row *row)
@@ -214,7 +249,7 @@ static long call_by_registers(struct hcall *h, const struct hcall_row *row)
     if (row->right != RIGHT_NONE && !hcall_has_right(h->caller, row->right)) {
         return -E_PERM;
     }
-    stretch_name(row->name);
+    stretch_name(h->pcpu, row->name);
     return row->call(h);
 }
 
@@ -257,9 +292,15 @@ static long (*const dispatchers[HCALL_FORMS])(struct hcall *, const struct hcall
     [FORM_REGS] = dispatch_registers,   [FORM_EXTENTS] = dispatch_extents,
 };
 
-long hcall_dispatch(struct hcall *h, uint64_t number)
+static ALWAYS_INLINE long dispatch(struct hcall *h, uint64_t number)
 {
     const struct hcall_family *f = number < HCALL_NUMBERS ? hcall_families[number] : NULL;
 
     return f ? dispatchers[f->form](h, f) : -E_NOSYS;
+}
+
+long hcall_dispatch(struct hcall *h, uint64_t number)
+{
+    h->pcpu = pcpu_this();
+    return dispatch(h, number);
 }

@@ -17,6 +17,7 @@ typedef struct { uint64_t n; } guest_ptr_t;
 struct hcall {
     struct vcpu *vcpu;     // calling
     struct domain *caller; // its domain
+    struct pcpu *pcpu;     // where
     struct domain *target; // what the argument's domid names, when the row has one
     uint64_t reg[5];       // arguments; a handler that continues leaves here what is to be done
     guest_ptr_t user;      // where the argument structure came from
@@ -97,8 +98,10 @@ extern const struct hcall_family domctl_family, sysctl_family, memory_family, ev
 // The call is to be made again with reg[] as left; no caller sees it.
 #define HCALL_AGAIN (-(long)E_RESTART)
 
-// One hypercall by number with arguments in h->reg (h->vcpu, h->caller set). Used by up_hypercall
-// and multicall.
+// The call that v's registers ask for: v is this pcpu's, and in the hypervisor. up_hypercall does
+// the same between the ways in and out.
+void hcall_make(struct vcpu *v);
+// One hypercall by number with arguments in h->reg (h->vcpu, h->caller set). Used by multicall.
 long hcall_dispatch(struct hcall *h, uint64_t number);
 bool hcall_has_right(const struct domain *d, enum hcall_right right);
 // Time for others: an interrupt waits, or the leg has done enough.

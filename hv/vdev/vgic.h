@@ -186,7 +186,7 @@ static inline void vgic_sync(struct vgic *v, struct vgic_cpu *c, struct vgic_eff
 // afterwards, and so makes it come by again.
 static inline bool vgic_wants_slots(const struct vgic_cpu *c)
 {
-    return __atomic_load_n(&c->summary, __ATOMIC_RELAXED) != 0;
+    return *(const volatile uint16_t *)&c->summary != 0;
 }
 
 // Before each guest entry, after the last look for kicks: fills the slots, active lines first, then

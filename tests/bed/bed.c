@@ -179,7 +179,7 @@ static void others_turn(const struct vcpu *v)
 
 static void trap(void *a)
 {
-    up_hypercall(a);
+    hcall_make(vcpu_of_arch(a));
 }
 
 struct vcpu *bed_running(unsigned cpu)

@@ -7,21 +7,34 @@ import qemu
 from bed import Skip, check, test
 from beds import PLAIN, boots
 
-GUEST = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..',
-                                       'build/arm64/guest/first_light.bin'))
+GUESTS = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..',
+                                       'build/arm64/guest'))
+
+
+def bare_dom0(bed, name, vcpus, says):
+    """A bare-metal guest of ours as dom0, on one CPU, says a line and shuts the machine down."""
+    guest = os.path.join(GUESTS, f'{name}.bin')
+    if bed.is_xen and not os.path.exists(guest):
+        raise Skip(f'{guest} is not built')
+    check(os.path.exists(guest), f'{guest} is not built')
+    options = f'dom0_mem=64M dom0_max_vcpus={vcpus} loglvl=all'
+    machine = bed.start(qemu.Spec(kernel=guest, initrd='', memory=512, smp=1,
+                                  dom0_options='hello', options=options))
+    machine.expect(says, 60)
+    status = machine.wait_end(30)
+    check(status == 0, f'QEMU ended with status {status}')
 
 
 @test()
 def first_light(bed):
-    """A bare-metal guest of ours as dom0 prints through console_io and shuts the machine down."""
-    if bed.is_xen and not os.path.exists(GUEST):
-        raise Skip(f'{GUEST} is not built')
-    check(os.path.exists(GUEST), f'{GUEST} is not built')
-    machine = bed.start(qemu.Spec(kernel=GUEST, initrd='', memory=512, dom0_options='hello',
-                                  options='dom0_mem=64M dom0_max_vcpus=1 loglvl=all'))
-    machine.expect('first light: hello from dom0', 60)
-    status = machine.wait_end(30)
-    check(status == 0, f'QEMU ended with status {status}')
+    bare_dom0(bed, 'first_light', 1, 'first light: hello from dom0')
+
+
+@test()
+def registers_are_kept(bed):
+    """Two vcpus in turns on one CPU find their general registers as they were after each kind of
+    exit."""
+    bare_dom0(bed, 'registers', 2, 'registers: all kept')
 
 
 def boot_and_look(bed, cpu, smp, memory, dom0):

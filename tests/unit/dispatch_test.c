@@ -84,6 +84,11 @@ bool fief_may(const struct domain *d, uint32_t rights)
     return seat != NULL && (rights & ~seat->rights) == 0;
 }
 
+void passage_in_slowly(struct vcpu *v)
+{
+    (void)v;
+}
+
 int copy_from_guest(struct hcall *h, void *dst, guest_ptr_t src, size_t n)
 {
     (void)h;
@@ -304,11 +309,11 @@ static void a_call_that_goes_on_is_made_again_with_what_it_left(void **state)
     arch_set_reg(v, 0, SUB_AGAIN);
     arch_set_reg(v, 1, (uintptr_t)&a);
     for (uint64_t leg = 1; leg < 3; leg++) {
-        up_hypercall(v);
+        hcall_make(&vcpu);
         assert_int_equal(a.value, leg);
         assert_int_equal(arch_reg(v, 0), SUB_AGAIN + 64 * leg);
     }
-    up_hypercall(v);
+    hcall_make(&vcpu);
     assert_int_equal(arch_reg(v, 0), 5);
     assert_int_equal(arch_reg(v, 16), NR_EXTENTS);
     assert_int_equal(pins, 0);
@@ -319,22 +324,49 @@ static void a_leg_ends_after_its_time_or_at_a_kick(void **state)
     (void)state;
     clock_ticks = 1000;
     arch_set_reg(&vcpu.arch, 16, 0);
-    up_hypercall(&vcpu.arch);
+    hcall_make(&vcpu);
     assert_false(hcall_preempt());
     clock_ticks += 500;
     assert_false(hcall_preempt());
     clock_ticks += 1;
     assert_true(hcall_preempt());
-    up_hypercall(&vcpu.arch);
+    hcall_make(&vcpu);
     assert_false(hcall_preempt());
     pcpus[0].kicked = true;
     assert_true(hcall_preempt());
-    up_hypercall(&vcpu.arch);
+    hcall_make(&vcpu);
     pcpus[0].kicked = false;
     assert_false(hcall_preempt());
     interrupted = true;
     assert_true(hcall_preempt());
     interrupted = false;
+}
+
+// up_hypercall is the whole exit: inside, the vcpu counts as stopped; after it as in its guest, and
+// the pcpu as outside. When there is a reason to look again, neither.
+static void the_way_in_and_out(void **state)
+{
+    (void)state;
+    arch_set_reg(&vcpu.arch, 16, NR_COMMAND);
+    arch_set_reg(&vcpu.arch, 0, SUB_PLAIN);
+    vcpu.sched.state = SCHED_RUNNING;
+    vcpu.sched.in_guest = true;
+    pcpus[0].epoch = 2;
+    assert_ptr_equal(up_hypercall(&vcpu.arch), &vcpu.arch);
+    assert_true(vcpu.sched.in_guest);
+    assert_int_equal(pcpus[0].epoch, 4);
+    pcpus[0].kicked = true;
+    assert_null(up_hypercall(&vcpu.arch));
+    assert_false(vcpu.sched.in_guest);
+    assert_int_equal(pcpus[0].epoch, 5);
+    pcpus[0].kicked = false;
+    vcpu.sched.state = SCHED_BLOCKED;
+    assert_null(up_hypercall(&vcpu.arch));
+    assert_false(vcpu.sched.in_guest);
+    vcpu.sched.state = SCHED_RUNNING;
+    vcpu.vgic.summary = 1; // an interrupt is to be shown
+    assert_null(up_hypercall(&vcpu.arch));
+    vcpu.vgic.summary = 0;
 }
 
 // From the way in to a look, from look to look; the longest, and what it was in.
@@ -355,7 +387,7 @@ static void stretches_are_measured_when_asked_for(void **state)
     stretch_begin();
     clock_ticks += 30;
     (void)hcall_preempt();
-    stretch_name("row");
+    stretch_name(pcpu_this(), "row");
     clock_ticks += 50;
     stretch_look();
     clock_ticks += 1000; // in a guest
@@ -400,6 +432,7 @@ int main(void)
         cmocka_unit_test_setup(an_output_is_written_when_the_call_succeeds, set_up),
         cmocka_unit_test_setup(a_call_that_goes_on_is_made_again_with_what_it_left, set_up),
         cmocka_unit_test_setup(a_leg_ends_after_its_time_or_at_a_kick, set_up),
+        cmocka_unit_test_setup(the_way_in_and_out, set_up),
         cmocka_unit_test_setup(stretches_are_measured_when_asked_for, set_up),
         cmocka_unit_test_setup(rights_are_things_held, set_up),
     };

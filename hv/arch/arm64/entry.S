@@ -2,6 +2,10 @@
 // The vector table of EL2, the way out of a guest and into it, and FP/SIMD registers. Interrupts
 // are masked throughout. A guest's registers are saved to the struct arch_vcpu that the pcpu has
 // loaded; the stack is at its top here, because EL2 runs each exit to completion.
+//
+// A hypercall leaves x19 to x28 where they are: the functions that it calls preserve them, and
+// nobody looks for them in memory before the vcpu is put away. When another may have to run, they
+// are saved first.
 #include "offsets.h"
 
     .arch_extension fp
@@ -13,9 +17,8 @@
     b       \name
     .endm
 
-    // Saves everything, calls handler(vcpu) and goes on at guest_enter with what it returns.
-    .macro slot_guest handler
-    .balign 128
+    // Saves what a function may change; x0 = vcpu.
+    .macro save_changing
     stp     x0, x1, [sp, #-16]!
     mrs     x0, tpidr_el2
     ldr     x0, [x0, #PCPU_CURRENT]
@@ -27,22 +30,66 @@
     stp     x12, x13, [x0, #VCPU_X + 96]
     stp     x14, x15, [x0, #VCPU_X + 112]
     stp     x16, x17, [x0, #VCPU_X + 128]
-    stp     x18, x19, [x0, #VCPU_X + 144]
-    stp     x20, x21, [x0, #VCPU_X + 160]
-    stp     x22, x23, [x0, #VCPU_X + 176]
-    stp     x24, x25, [x0, #VCPU_X + 192]
-    stp     x26, x27, [x0, #VCPU_X + 208]
-    stp     x28, x29, [x0, #VCPU_X + 224]
-    str     x30, [x0, #VCPU_X + 240]
+    str     x18, [x0, #VCPU_X + 144]
+    stp     x29, x30, [x0, #VCPU_X + 232]
     ldp     x2, x3, [sp], #16
     stp     x2, x3, [x0, #VCPU_X]
     mrs     x2, elr_el2
     mrs     x3, spsr_el2
-    str     x2, [x0, #VCPU_PC]
-    str     x3, [x0, #VCPU_SPSR]
+    stp     x2, x3, [x0, #VCPU_PC]      // and VCPU_SPSR
     mov     x29, xzr                    // a backtrace ends here
-    adr     x30, guest_enter
-    b       \handler
+    .endm
+
+    // x19 to x28, which functions preserve, by op stp or ldp; x0 = vcpu.
+    .macro preserved op
+    \op     x19, x20, [x0, #VCPU_X + 152]
+    \op     x21, x22, [x0, #VCPU_X + 168]
+    \op     x23, x24, [x0, #VCPU_X + 184]
+    \op     x25, x26, [x0, #VCPU_X + 200]
+    \op     x27, x28, [x0, #VCPU_X + 216]
+    .endm
+
+    // Enters the guest of x0; preserved registers are its own.
+    .macro enter
+    ldp     x2, x3, [x0, #VCPU_PC]
+    msr     elr_el2, x2
+    msr     spsr_el2, x3
+    ldp     x2, x3, [x0, #VCPU_X + 16]
+    ldp     x4, x5, [x0, #VCPU_X + 32]
+    ldp     x6, x7, [x0, #VCPU_X + 48]
+    ldp     x8, x9, [x0, #VCPU_X + 64]
+    ldp     x10, x11, [x0, #VCPU_X + 80]
+    ldp     x12, x13, [x0, #VCPU_X + 96]
+    ldp     x14, x15, [x0, #VCPU_X + 112]
+    ldp     x16, x17, [x0, #VCPU_X + 128]
+    ldr     x18, [x0, #VCPU_X + 144]
+    ldp     x29, x30, [x0, #VCPU_X + 232]
+    ldp     x0, x1, [x0, #VCPU_X]
+    eret
+    dsb     nsh                         // nothing is speculated past the return
+    isb
+    .endm
+
+    // Calls handler(vcpu) and goes on at guest_enter with what it returns.
+    .macro slot_guest handler
+    .balign 128
+    save_changing
+    adr     x30, \handler
+    b       trap_others
+    .endm
+
+    // up_hypercall(vcpu), or trap_sync(vcpu, syndrome).
+    .macro slot_sync
+    .balign 128
+    save_changing
+    mrs     x1, esr_el2
+    mov     w2, #(ESR_HYPERCALL_VALUE & 0xffff)
+    movk    w2, #(ESR_HYPERCALL_VALUE >> 16), lsl #16
+    cmp     w1, w2
+    adr     x30, hypercall_done
+    b.eq    up_hypercall
+    adr     x30, trap_sync
+    b       trap_others
     .endm
 
     .balign 2048
@@ -58,16 +105,36 @@ el2_vectors:
     slot_fault el2_fault_irq
     slot_fault el2_fault_fiq
     slot_fault el2_fault_serror
-    slot_guest trap_sync                // lower EL, AArch64
+    slot_sync                           // lower EL, AArch64
     slot_guest trap_irq
     slot_guest trap_irq
     slot_guest trap_serror
-    slot_guest trap_sync                // lower EL, AArch32: programs at EL0
+    slot_sync                           // lower EL, AArch32: programs at EL0
     slot_guest trap_irq
     slot_guest trap_irq
     slot_guest trap_serror
     .balign 128
     .size el2_vectors, . - el2_vectors
+
+    .type trap_others, %function
+trap_others:                            // x0 = vcpu, x30 = handler(x0, x1)
+    preserved stp
+    blr     x30
+guest_enter:
+    preserved ldp
+    enter
+    .size trap_others, . - trap_others
+
+    .type hypercall_done, %function
+hypercall_done:
+    cbz     x0, 1f
+    enter
+1:  mrs     x0, tpidr_el2
+    ldr     x0, [x0, #PCPU_CURRENT]
+    preserved stp
+    bl      up_leave_slowly
+    b       guest_enter
+    .size hypercall_done, . - hypercall_done
 
     .global arch_vcpu_enter
     .hidden arch_vcpu_enter
@@ -76,30 +143,7 @@ arch_vcpu_enter:
     mrs     x1, tpidr_el2
     ldr     x1, [x1, #PCPU_STACK_TOP]
     mov     sp, x1
-guest_enter:
-    ldr     x2, [x0, #VCPU_PC]
-    ldr     x3, [x0, #VCPU_SPSR]
-    msr     elr_el2, x2
-    msr     spsr_el2, x3
-    ldp     x2, x3, [x0, #VCPU_X + 16]
-    ldp     x4, x5, [x0, #VCPU_X + 32]
-    ldp     x6, x7, [x0, #VCPU_X + 48]
-    ldp     x8, x9, [x0, #VCPU_X + 64]
-    ldp     x10, x11, [x0, #VCPU_X + 80]
-    ldp     x12, x13, [x0, #VCPU_X + 96]
-    ldp     x14, x15, [x0, #VCPU_X + 112]
-    ldp     x16, x17, [x0, #VCPU_X + 128]
-    ldp     x18, x19, [x0, #VCPU_X + 144]
-    ldp     x20, x21, [x0, #VCPU_X + 160]
-    ldp     x22, x23, [x0, #VCPU_X + 176]
-    ldp     x24, x25, [x0, #VCPU_X + 192]
-    ldp     x26, x27, [x0, #VCPU_X + 208]
-    ldp     x28, x29, [x0, #VCPU_X + 224]
-    ldr     x30, [x0, #VCPU_X + 240]
-    ldp     x0, x1, [x0, #VCPU_X]
-    eret
-    dsb     nsh                         // nothing is speculated past the return
-    isb
+    b       guest_enter
     .size arch_vcpu_enter, . - arch_vcpu_enter
 
     .macro fp_all op

@@ -3,6 +3,7 @@
 // assembly text and turns the marked lines into offsets.h.
 #include "arch_cpu.h"
 #include "arch_types.h"
+#include "decode.h"
 #include "exception.h"
 #include "port/cpu.h"
 
@@ -27,7 +28,9 @@ void offsets(void)
 
     OFFSET(VCPU_X, struct arch_vcpu, x);
     OFFSET(VCPU_PC, struct arch_vcpu, pc);
-    OFFSET(VCPU_SPSR, struct arch_vcpu, spsr);
+    _Static_assert(offsetof(struct arch_vcpu, spsr) == offsetof(struct arch_vcpu, pc) + 8,
+                   "entry.S saves the two as a pair");
+    CONSTANT(ESR_HYPERCALL_VALUE, ESR_HYPERCALL);
     OFFSET(FP_V, struct arch_fp, v);
     OFFSET(FP_STATUS, struct arch_fp, fpsr);
 

@@ -131,28 +131,20 @@ static void trap_fetch(struct arch_vcpu *a, const struct trap *t)
 
 static trap_handler *const trap_handlers[] = {
     [TRAP_UNKNOWN] = trap_unknown,
-    [TRAP_HYPERCALL] = trap_unknown, // trap_sync has taken these
+    [TRAP_HYPERCALL] = trap_unknown, // entry.S has taken these
     [TRAP_HVC] = trap_hvc,           [TRAP_SMC] = trap_smc,     [TRAP_SYSREG] = sysreg_access,
     [TRAP_WAIT] = trap_wait,         [TRAP_YIELD] = trap_yield, [TRAP_DATA] = trap_data,
     [TRAP_FETCH] = trap_fetch,
 };
 
-static SELDOM void trap_other(struct arch_vcpu *a)
+struct arch_vcpu *trap_sync(struct arch_vcpu *a, uint64_t esr)
 {
-    struct trap t = decode_trap(a->esr);
+    struct trap t;
 
-    trap_handlers[t.kind](a, &t);
-}
-
-struct arch_vcpu *trap_sync(struct arch_vcpu *a)
-{
-    a->esr = sysreg_read(esr_el2);
+    a->esr = esr;
     up_enter(a);
-    if ((uint32_t)a->esr == ESR_HYPERCALL) {
-        up_hypercall(a); // by far the most frequent, so its way is the shortest
-    } else {
-        trap_other(a);
-    }
+    t = decode_trap(esr);
+    trap_handlers[t.kind](a, &t);
     return up_leave();
 }
 

@@ -8,7 +8,7 @@
 #include "decode.h"
 
 // From entry.S; each returns the vcpu to enter.
-struct arch_vcpu *trap_sync(struct arch_vcpu *a);
+struct arch_vcpu *trap_sync(struct arch_vcpu *a, uint64_t esr);
 struct arch_vcpu *trap_irq(struct arch_vcpu *a);
 struct arch_vcpu *trap_serror(struct arch_vcpu *a);
 
