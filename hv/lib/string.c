@@ -32,6 +32,26 @@ static int sit_alike(const void *a, const void *b)
     return ((uintptr_t)a ^ (uintptr_t)b) % WORD == 0;
 }
 
+#define BLOCK (8 * WORD)
+
+// All is read before anything is written.
+static inline void copy_block(unsigned char *d, const unsigned char *s)
+{
+    const word_t *from = words_in(s);
+    word_t *to = words_of(d);
+    uint64_t w0 = from[0], w1 = from[1], w2 = from[2], w3 = from[3];
+    uint64_t w4 = from[4], w5 = from[5], w6 = from[6], w7 = from[7];
+
+    to[0] = w0;
+    to[1] = w1;
+    to[2] = w2;
+    to[3] = w3;
+    to[4] = w4;
+    to[5] = w5;
+    to[6] = w6;
+    to[7] = w7;
+}
+
 void *memcpy(void *dst, const void *src, size_t n)
 {
     unsigned char *d = dst;
@@ -42,6 +62,13 @@ void *memcpy(void *dst, const void *src, size_t n)
             KEEP_LOOP(d);
             *d++ = *s++;
         }
+        for (; n >= 2 * BLOCK; n -= 2 * BLOCK) {
+            KEEP_LOOP(d);
+            copy_block(d, s);
+            copy_block(d + BLOCK, s + BLOCK);
+            s += 2 * BLOCK;
+            d += 2 * BLOCK;
+        }
         for (; n >= 2 * WORD; n -= 2 * WORD) {
             KEEP_LOOP(d);
             uint64_t low = words_in(s)[0];
@@ -51,6 +78,12 @@ void *memcpy(void *dst, const void *src, size_t n)
             words_of(d)[1] = high;
             s += 2 * WORD;
             d += 2 * WORD;
+        }
+        if (n >= WORD) {
+            *words_of(d) = *words_in(s);
+            s += WORD;
+            d += WORD;
+            n -= WORD;
         }
     }
     while (n--) {
@@ -88,8 +121,8 @@ static void copy_down(unsigned char *dst, const unsigned char *src, size_t n)
 
 void *memmove(void *dst, const void *src, size_t n)
 {
-    // memcpy above reads each pair of words before it writes it and goes upwards, which is right
-    // whenever dst is below src.
+    // memcpy above reads each block before it writes it and goes upwards, which is right when dst
+    // is below src.
     if ((uintptr_t)dst - (uintptr_t)src >= n) {
         return memcpy(dst, src, n);
     }
@@ -107,11 +140,24 @@ void *memset(void *dst, int c, size_t n)
         *d++ = (unsigned char)c;
         n--;
     }
+    for (; n >= BLOCK; n -= BLOCK) {
+        word_t *to = words_of(d);
+
+        KEEP_LOOP(d);
+        to[0] = to[1] = to[2] = to[3] = word;
+        to[4] = to[5] = to[6] = to[7] = word;
+        d += BLOCK;
+    }
     for (; n >= 2 * WORD; n -= 2 * WORD) {
         KEEP_LOOP(d);
         words_of(d)[0] = word;
         words_of(d)[1] = word;
         d += 2 * WORD;
+    }
+    if (n >= WORD) {
+        *words_of(d) = word;
+        d += WORD;
+        n -= WORD;
     }
     while (n--) {
         KEEP_LOOP(d);
