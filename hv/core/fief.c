@@ -81,13 +81,26 @@ struct domain *fief_after(struct fief *f, const struct domain *d)
     return fief_next(f, fief_number_in(f, d) + 1u);
 }
 
+// The first number in use from `from` on, or FIEF_DOMIDS. Without the lock: a hint.
+static uint32_t next_used(const struct fief *f, uint32_t from)
+{
+    uint64_t rest = f->used[from / 64] >> (from % 64);
+    uint32_t word;
+
+    if (rest != 0) {
+        return from + (uint32_t)__builtin_ctzll(rest);
+    }
+    word = bitmap_next(f->used_words, BITMAP_WORDS(FIEF_DOMIDS), from / 64 + 1);
+    return bitmap_next(f->used, FIEF_DOMIDS, word * 64);
+}
+
 struct domain *fief_next(struct fief *f, uint32_t domid)
 {
     struct domain *d = domid == 0 ? fief_manager(f) : NULL;
 
     domid = MAX(domid, 1u);
     while (d == NULL && domid < FIEF_DOMIDS) {
-        domid = bitmap_next(f->used, FIEF_DOMIDS, domid);
+        domid = next_used(f, domid);
         // A number is taken before its domain can be found, and the domain leaves before the
         // number.
         d = domid < FIEF_DOMIDS ? fief_find(f, domid) : NULL;
@@ -123,6 +136,7 @@ int fief_take_number(struct fief *f, int32_t wanted, uint16_t *domid)
         err = -E_EXIST;
     } else {
         bitmap_set(f->used, n);
+        bitmap_set(f->used_words, n / 64);
         f->next_domid = wanted < 0 ? n + 1 : f->next_domid;
         *domid = (uint16_t)n;
     }
@@ -134,6 +148,9 @@ void fief_drop_number(struct fief *f, uint16_t domid)
 {
     spin_lock(&f->lock);
     bitmap_clear(f->used, domid);
+    if (f->used[domid / 64] == 0) {
+        bitmap_clear(f->used_words, domid / 64);
+    }
     spin_unlock(&f->lock);
 }
 
