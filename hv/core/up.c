@@ -86,21 +86,44 @@ static bool clock_mmio(struct domain *d, gpa_t addr, enum access access, uint64_
     return true;
 }
 
-bool up_mmio(struct arch_vcpu *a, gpa_t addr, unsigned size, enum access access,
-             uint64_t *value)
+// All devices but the interrupt controller. False: none is there.
+static NOINLINE bool device_mmio(struct domain *d, gpa_t addr, enum access access, uint64_t *value)
 {
-    struct vcpu *v = vcpu_of_arch(a);
-    struct vgic_effects e;
-    bool known;
+    return clock_mmio(d, addr, access, value) || serial_mmio(d, addr, access, value);
+}
 
-    if (clock_mmio(v->domain, addr, access, value) ||
-        serial_mmio(v->domain, addr, access, value)) {
-        return true;
+static NOINLINE struct up_value device_read(struct domain *d, gpa_t addr)
+{
+    uint64_t value = 0;
+    bool known = device_mmio(d, addr, ACCESS_READ, &value);
+
+    return (struct up_value){value, known};
+}
+
+struct up_value up_mmio_read(struct arch_vcpu *a, gpa_t addr, unsigned size)
+{
+    struct domain *d = vcpu_of_arch(a)->domain;
+
+    if (vgic_is_at(&d->vgic, addr)) {
+        return (struct up_value){vgic_read(&d->vgic, addr, size), true};
+    }
+    return device_read(d, addr);
+}
+
+bool up_mmio_write(struct arch_vcpu *a, gpa_t addr, unsigned size, uint64_t value)
+{
+    struct domain *d = vcpu_of_arch(a)->domain;
+    struct vgic_effects e;
+
+    if (!vgic_is_at(&d->vgic, addr)) {
+        return device_mmio(d, addr, ACCESS_WRITE, &value);
     }
     vgic_effects_init(&e);
-    known = vgic_mmio(&v->domain->vgic, v->id, addr, size, access, value, &e);
-    domain_irq_effects(v->domain, &e);
-    return known;
+    vgic_write(&d->vgic, addr, size, value, &e);
+    if (!vgic_effects_empty(&e)) {
+        domain_irq_effects(d, &e);
+    }
+    return true;
 }
 
 bool up_fault(struct arch_vcpu *a, gpa_t addr, enum access access)

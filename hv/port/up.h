@@ -23,10 +23,14 @@ struct arch_vcpu *up_hypercall(struct arch_vcpu *a) MUST_CHECK;
 struct arch_vcpu *up_leave_slowly(void);
 // A call to firmware (arm64: SMCCC by HVC #0 or SMC), function identifier in general register 0.
 void up_firmware_call(struct arch_vcpu *a);
-// A guest access of size 1, 2, 4 or 8 bytes to an address where no memory is mapped.
-// Returns true and the value read (or takes the one written), false when no device is there.
-bool up_mmio(struct arch_vcpu *a, gpa_t addr, unsigned size, enum access access,
-             uint64_t *value) MUST_CHECK;
+// A guest access of size 1, 2, 4 or 8 bytes to an address where no memory is mapped. A read's value
+// is in the low bytes, what is above them is not said. Not known, or false: no device is there.
+struct up_value {
+    uint64_t value;
+    bool known;
+};
+struct up_value up_mmio_read(struct arch_vcpu *a, gpa_t addr, unsigned size) MUST_CHECK;
+bool up_mmio_write(struct arch_vcpu *a, gpa_t addr, unsigned size, uint64_t value) MUST_CHECK;
 // A guest fault without a decodable access, or one whose entry may be good by now. Returns true
 // when the access is to be tried again, false when nothing is mapped there.
 bool up_fault(struct arch_vcpu *a, gpa_t addr, enum access access) MUST_CHECK;

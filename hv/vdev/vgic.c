@@ -168,6 +168,8 @@ void vgic_init(struct vgic *v, const struct vgic_config *config)
     };
     for (unsigned i = 0; i < config->nr_spis; i++) {
         line_reset(&v->spi[i], 0, 0);
+    }
+    for (unsigned i = 0; i < config->nr_spis + vgic_enabled_words(config->nr_spis); i++) {
         v->route[i] = 0;
     }
 }

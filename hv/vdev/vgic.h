@@ -47,6 +47,7 @@ struct vgic_cpu {
     uint64_t queue[VGIC_WORDS]; // lines that want a slot of this vcpu: deliverable, or active
     struct virq_slots slots;
     struct vgic_irq irq[VGIC_PRIVATE];
+    uint32_t enabled; // bits of the private lines that are enabled, as their flags say
     uint16_t summary; // bit i: queue[i] is not zero
     uint16_t ready;   // how many lines of the queue are pending, enabled and not active
     uint8_t id;
@@ -57,7 +58,9 @@ struct vgic_cpu {
 struct vgic {
     struct spinlock lock;
     struct vgic_cpu **cpu; // vcpus entries
-    struct vgic_irq *spi;  // lines - 32 entries
+    // lines - 32 entries, behind them as many of route, behind those a bit per line, private ones
+    // too: which of the shared ones are enabled, as their flags say (vgic_enabled)
+    struct vgic_irq *spi;
     uint32_t *route;       // the same number: GICD_IROUTER as written, low half
     gpa_t gicd;
     gpa_t gicr;
@@ -118,10 +121,17 @@ static inline bool vgic_effects_empty(const struct vgic_effects *e)
     return (e->kick[0] | e->kick[1] | e->count) == 0;
 }
 
+// 32-bit words with a bit for each line, private ones too.
+static inline unsigned vgic_enabled_words(unsigned nr_spis)
+{
+    return (VGIC_PRIVATE + nr_spis + 31) / 32;
+}
+
 // Bytes of spi_memory that nr_spis shared lines need.
 static inline size_t vgic_spi_bytes(unsigned nr_spis)
 {
-    return nr_spis * (sizeof(struct vgic_irq) + sizeof(uint32_t));
+    return nr_spis * (sizeof(struct vgic_irq) + sizeof(uint32_t)) +
+           vgic_enabled_words(nr_spis) * sizeof(uint32_t);
 }
 
 // The state after reset: all lines disabled, level-sensitive (SGIs: edge), Group 1, priority 0,
@@ -130,10 +140,18 @@ static inline size_t vgic_spi_bytes(unsigned nr_spis)
 void vgic_init(struct vgic *v, const struct vgic_config *config);
 void vgic_cpu_init(struct vgic *v, struct vgic_cpu *c, unsigned id);
 
-// A guest's access by vcpu to addr; value is read or filled. False: the address is not the GIC's.
-// Sizes that a register does not support read as zero and are ignored when written.
-bool vgic_mmio(struct vgic *v, unsigned vcpu, gpa_t addr, unsigned size, enum access access,
-               uint64_t *value, struct vgic_effects *e) MUST_CHECK;
+// Whether addr is the distributor's or a redistributor's.
+static inline bool vgic_is_at(const struct vgic *v, gpa_t addr)
+{
+    return addr.n - v->gicd.n < VGIC_GICD_SIZE ||
+           addr.n - v->gicr.n < v->vcpus * VGIC_GICR_SIZE;
+}
+
+// A guest's access to addr, where the vgic is, of 1, 2, 4 or 8 bytes; whose vcpu makes it does not
+// matter. Sizes that a register does not support read as zero and are ignored when written. A read
+// gives the value in the low bytes and says nothing by those above.
+uint64_t vgic_read(struct vgic *v, gpa_t addr, unsigned size);
+void vgic_write(struct vgic *v, gpa_t addr, unsigned size, uint64_t value, struct vgic_effects *e);
 
 // Makes a line pending, as an edge does. irq < 32: of vcpu; else vcpu is not looked at. For a line
 // that is linked this means: its physical interrupt has arrived and is active. A number without a

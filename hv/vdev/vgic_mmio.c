@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Guest accesses to the virtual GICv3: which frame, and the registers with one field per line,
 // which the distributor and the redistributors' SGI frames have at the same offsets (IHI 0069,
-// 12.9 and 12.11). Called by core for each access that no memory answered; takes the vgic's lock.
+// 12.9 and 12.11). Called by core for each access that no memory answered; takes the vgic's lock
+// for what is not one word.
 #include "vdev/vgic_state.h"
 
 // Virtual interfaces keep at least five bits of priority (ICH_VTR_EL2.PRIbits).
@@ -9,40 +10,50 @@
 #define CONFIG_EDGE 2u
 #define SGI_COUNT 16u
 
-static bool size_taken(uint8_t sizes, const struct vgic_access *a)
+#define SGI_FRAME 0x10000u // of a redistributor: its private lines
+
+static inline bool size_taken(uint8_t sizes, uint32_t offset, unsigned size)
 {
-    return (sizes & a->size) && a->offset % a->size == 0;
+    return (sizes & size) && (offset & (size - 1)) == 0;
 }
 
-bool vgic_reg_access(const struct vgic_reg *table, unsigned rows, const struct vgic_access *a,
-                     uint64_t *value)
+// The register at offset, or null.
+static inline const struct vgic_reg *reg_find(const struct vgic_reg *table, unsigned rows,
+                                              uint32_t offset, unsigned size)
 {
-    for (unsigned i = 0; i < rows; i++) {
-        const struct vgic_reg *r = &table[i];
-
-        if (a->offset < r->first || a->offset >= r->end) {
-            continue;
+    for (const struct vgic_reg *r = table; r != table + rows; r++) {
+        if (offset - r->first < r->end - r->first) {
+            return size_taken(r->sizes, offset, size) ? r : NULL;
         }
-        if (!size_taken(r->sizes, a)) {
-            return true;
-        }
-        if (a->write && r->write) {
-            r->write(a, *value);
-        } else if (!a->write && r->read) {
-            // Only 64-bit registers take eight bytes, and only they can be met in the middle.
-            bool high = (r->sizes & SIZE_8) && a->offset % 8 == 4;
-
-            *value = r->read(a) >> (high ? 32 : 0);
-        }
-        return true;
     }
-    return false;
+    return NULL;
+}
+
+static inline uint64_t reg_read(const struct vgic_reg *r, const struct vgic *v, unsigned vcpu,
+                                uint32_t offset)
+{
+    if (!r || !r->read) {
+        return 0;
+    }
+    // Only 64-bit registers can be met in the middle.
+    return r->read(v, vcpu, offset) >> ((r->sizes & SIZE_8) && (offset & 4) ? 32 : 0);
+}
+
+static void reg_write(const struct vgic_reg *r, struct vgic *v, unsigned vcpu, uint32_t offset,
+                      uint64_t value, struct vgic_effects *e)
+{
+    if (r && r->write) {
+        spin_lock(&v->lock);
+        r->write(v, vcpu, offset, value, e);
+        spin_unlock(&v->lock);
+    }
 }
 
 // A field of one line. Its writers get the field's value, also when it is zero.
 struct field {
     struct vgic *v;
     struct vgic_irq *l;
+    unsigned vcpu;
     unsigned irq;
     struct vgic_effects *e;
 };
@@ -61,6 +72,14 @@ static void group_set(const struct field *f, unsigned value)
     vgic_line_update(f->v, f->l, f->irq, f->e);
 }
 
+static void set_enabled(const struct field *f, uint32_t on)
+{
+    uint32_t *word = vgic_enabled(f->v, f->vcpu, f->irq);
+    unsigned at = f->irq % 32;
+
+    __atomic_store_n(word, (*word & ~(1u << at)) | on << at, __ATOMIC_RELAXED);
+}
+
 static unsigned enabled_get(const struct vgic_irq *l)
 {
     return line_has(l, LINE_ENABLED);
@@ -72,6 +91,7 @@ static void enable_set(const struct field *f, unsigned value)
         return;
     }
     line_set(f->l, LINE_ENABLED);
+    set_enabled(f, 1);
     if (f->l->pirq && f->l->target != VGIC_NOBODY) {
         vgic_push(f->e, VGIC_PHYS_ENABLE, f->l->pirq, f->l->target);
     }
@@ -84,6 +104,7 @@ static void enable_clear(const struct field *f, unsigned value)
         return;
     }
     line_clear(f->l, LINE_ENABLED);
+    set_enabled(f, 0);
     if (f->l->pirq) {
         vgic_push(f->e, VGIC_PHYS_DISABLE, f->l->pirq, 0);
     }
@@ -166,97 +187,29 @@ static void config_set(const struct field *f, unsigned value)
     vgic_line_update(f->v, f->l, f->irq, f->e);
 }
 
-// Room for 1024 lines each: 128 bytes times the bits of a field.
+// What a write does with the fields of one bit that are written as zero.
+enum written { ALL_FIELDS, BY_ONES, BY_ONES_ON, BY_ONES_OFF };
+
+// Room for 1024 lines each: 128 bytes times the bits of a field. BY_ONES_ON, _OFF: a one changes
+// nothing where the line is enabled, or is not.
 static const struct line_reg {
     uint16_t first;
-    uint8_t bits;
+    uint8_t shift; // a field has 1 << shift bits
     uint8_t sizes;
-    uint16_t flag; // 0, or a flag of the line that is the field's one bit, so that get is not asked
-    bool by_ones;  // zeroes that are written do nothing
+    uint8_t written; // enum written
     unsigned (*get)(const struct vgic_irq *l);
     void (*set)(const struct field *f, unsigned value);
 } line_regs[] = {
-    {0x080, 1, SIZE_4, LINE_GROUP1, false, group_get, group_set},      // IGROUPR
-    {0x100, 1, SIZE_4, LINE_ENABLED, true, enabled_get, enable_set},   // ISENABLER
-    {0x180, 1, SIZE_4, LINE_ENABLED, true, enabled_get, enable_clear}, // ICENABLER
-    {0x200, 1, SIZE_4, 0, true, pending_get, pending_set},             // ISPENDR
-    {0x280, 1, SIZE_4, 0, true, pending_get, pending_clear},           // ICPENDR
-    {0x300, 1, SIZE_4, 0, true, active_get, active_set},               // ISACTIVER
-    {0x380, 1, SIZE_4, 0, true, active_get, active_clear},             // ICACTIVER
-    {0x400, 8, SIZE_1 | SIZE_4, 0, false, priority_get, priority_set}, // IPRIORITYR
-    {0xc00, 2, SIZE_4, 0, false, config_get, config_set},              // ICFGR
+    {0x080, 0, SIZE_4, ALL_FIELDS, group_get, group_set},              // IGROUPR
+    {0x100, 0, SIZE_4, BY_ONES_ON, enabled_get, enable_set},           // ISENABLER
+    {0x180, 0, SIZE_4, BY_ONES_OFF, enabled_get, enable_clear},        // ICENABLER
+    {0x200, 0, SIZE_4, BY_ONES, pending_get, pending_set},             // ISPENDR
+    {0x280, 0, SIZE_4, BY_ONES, pending_get, pending_clear},           // ICPENDR
+    {0x300, 0, SIZE_4, BY_ONES, active_get, active_set},               // ISACTIVER
+    {0x380, 0, SIZE_4, BY_ONES, active_get, active_clear},             // ICACTIVER
+    {0x400, 3, SIZE_1 | SIZE_4, ALL_FIELDS, priority_get, priority_set}, // IPRIORITYR
+    {0xc00, 1, SIZE_4, ALL_FIELDS, config_get, config_set},            // ICFGR
 };
-
-// One access to one register: the lines from first on, count of them, that the frame has.
-struct span {
-    const struct line_reg *r;
-    const struct vgic_access *a;
-    struct vgic_irq *line;
-    unsigned first;
-    unsigned count;
-    unsigned shift; // of the first line's field in the value
-};
-
-static uint64_t span_flags(const struct span *s)
-{
-    unsigned bit = (unsigned)__builtin_ctz(s->r->flag);
-    const struct vgic_irq *end = s->line + s->count;
-    uint64_t value = 0;
-
-    // Linux reads these; each line's bit goes in at the top and moves down.
-    for (const struct vgic_irq *l = s->line; l != end; l++) {
-        value = value >> 1 | (uint64_t)l->flags >> bit << 63;
-    }
-    return value >> (64 - s->count) << s->shift;
-}
-
-static uint64_t span_read(const struct span *s)
-{
-    uint64_t value = 0;
-
-    if (s->r->flag) {
-        return span_flags(s);
-    }
-    for (unsigned i = 0; i < s->count; i++) {
-        value |= (uint64_t)s->r->get(&s->line[i]) << (s->shift + i * s->r->bits);
-    }
-    return value;
-}
-
-static void span_write(const struct span *s, uint64_t value)
-{
-    unsigned mask = (1u << s->r->bits) - 1;
-
-    value >>= s->shift;
-    for (unsigned i = 0; i < s->count && (value || !s->r->by_ones); i++) {
-        struct field f = {.v = s->a->v, .l = &s->line[i], .irq = s->first + i, .e = s->a->e};
-
-        if ((value & mask) || !s->r->by_ones) {
-            s->r->set(&f, (unsigned)value & mask);
-        }
-        value >>= s->r->bits;
-    }
-}
-
-static void line_reg_do(const struct line_reg *r, const struct vgic_access *a, uint64_t *value)
-{
-    unsigned first = (a->offset - r->first) * 8 / r->bits;
-    unsigned end = MIN(first + a->size * 8 / r->bits, a->irq_end);
-    unsigned begin = MAX(first, a->irq_first);
-    struct span s = {.r = r, .a = a, .first = begin, .shift = (begin - first) * r->bits};
-
-    if (begin >= end) {
-        return;
-    }
-    s.count = end - begin;
-    // A frame has private lines or shared ones, so that these are neighbours.
-    s.line = vgic_line(a->v, a->vcpu, begin);
-    if (a->write) {
-        span_write(&s, *value);
-    } else {
-        *value |= span_read(&s);
-    }
-}
 
 // Which row begins or goes on in each 128 bytes from offset 0 on, plus 1; 0: none.
 #define SLOT_SHIFT 7
@@ -264,57 +217,165 @@ static const uint8_t line_slots[] = {
     [1] = 1, [2] = 2, [3] = 3, [4] = 4, [5] = 5, [6] = 6, [7] = 7, [8 ... 15] = 8, [24 ... 25] = 9,
 };
 
-bool vgic_line_access(const struct vgic_access *a, uint64_t *value)
+// Null: no register of lines is there.
+static inline const struct line_reg *line_reg_at(uint32_t offset)
 {
-    unsigned slot = a->offset >> SLOT_SHIFT;
-    const struct line_reg *r;
+    unsigned slot = offset >> SLOT_SHIFT;
 
     if (slot >= ARRAY_COUNT(line_slots) || line_slots[slot] == 0) {
-        return false;
+        return NULL;
     }
-    r = &line_regs[line_slots[slot] - 1];
-    if (size_taken(r->sizes, a)) {
-        line_reg_do(r, a, value);
-    }
-    return true;
+    return &line_regs[line_slots[slot] - 1];
 }
 
-// The whole access, under the lock. What no table names reads as zero and ignores writes.
-static void frame_access(const struct vgic_access *a, uint64_t *value,
-                         bool (*access)(const struct vgic_access *, uint64_t *))
+static inline unsigned line_first(const struct line_reg *r, uint32_t offset)
 {
-    uint64_t result = a->write ? *value : 0;
+    return (offset - r->first) << 3 >> r->shift;
+}
 
-    spin_lock(&a->v->lock);
-    (void)access(a, &result);
-    spin_unlock(&a->v->lock);
-    if (!a->write) {
-        *value = a->size == 8 ? result : result & ((1ull << a->size * 8) - 1);
+// How many lines from `first` on a register shows: private ones up to 31, or shared ones.
+static inline unsigned line_count(const struct line_reg *r, const struct vgic *v, unsigned first,
+                                  unsigned size)
+{
+    unsigned end = first < VGIC_PRIVATE ? VGIC_PRIVATE : v->lines;
+    unsigned count = size * 8 >> r->shift;
+
+    return first >= end ? 0 : MIN(count, end - first);
+}
+
+static uint64_t fields_read(const struct line_reg *r, struct vgic *v, unsigned vcpu, unsigned first,
+                            unsigned size)
+{
+    unsigned count = line_count(r, v, first, size);
+    const struct vgic_irq *l = count ? vgic_line(v, vcpu, first) : NULL;
+    uint64_t value = 0;
+
+    spin_lock(&v->lock);
+    for (unsigned i = 0; i < count; i++) {
+        value |= (uint64_t)r->get(&l[i]) << (i << r->shift);
+    }
+    spin_unlock(&v->lock);
+    return value;
+}
+
+static inline uint64_t line_read(const struct line_reg *r, struct vgic *v, unsigned vcpu,
+                                 uint32_t offset, unsigned size)
+{
+    unsigned first = line_first(r, offset);
+
+    if (!size_taken(r->sizes, offset, size) || first >= v->lines) {
+        return 0;
+    }
+    // Linux reads these; they are one word.
+    if (r->get == enabled_get) {
+        return __atomic_load_n(vgic_enabled(v, vcpu, first), __ATOMIC_RELAXED);
+    }
+    return fields_read(r, v, vcpu, first, size);
+}
+
+// Lines from f->l on, the first of which has the number f->irq.
+static void fields_write(const struct line_reg *r, struct field *f, unsigned count, uint64_t value)
+{
+    unsigned bits = 1u << r->shift;
+
+    for (unsigned i = 0; i < count; i++, value >>= bits) {
+        r->set(f, (unsigned)value & ((1u << bits) - 1));
+        f->irq++;
+        f->l++;
     }
 }
 
-bool vgic_mmio(struct vgic *v, unsigned vcpu, gpa_t addr, unsigned size, enum access access,
-               uint64_t *value, struct vgic_effects *e)
+// The same for fields of one bit, of which only the ones count; and of these only those that change
+// something.
+static void ones_write(const struct line_reg *r, struct field *f, unsigned count, uint64_t value)
 {
-    uint64_t in_dist = addr.n - v->gicd.n;
-    uint64_t in_redist = addr.n - v->gicr.n;
-    struct vgic_access a = {.v = v, .e = e, .vcpu = vcpu, .size = size,
-                            .write = access == ACCESS_WRITE};
+    uint32_t enabled = *vgic_enabled(f->v, f->vcpu, f->irq);
+    uint32_t idle = r->written == BY_ONES_ON ? enabled : r->written == BY_ONES_OFF ? ~enabled : 0;
+    uint32_t ones = (uint32_t)(value & ((1ull << count) - 1)) & ~idle;
+    struct field one = *f;
 
-    if (in_dist < VGIC_GICD_SIZE) {
-        a.offset = (uint32_t)in_dist;
-        a.irq_first = VGIC_PRIVATE;
-        a.irq_end = v->lines;
-        frame_access(&a, value, vgic_dist_access);
-        return true;
+    for (; ones; ones &= ones - 1) {
+        unsigned i = (unsigned)__builtin_ctz(ones);
+
+        one.irq = f->irq + i;
+        one.l = f->l + i;
+        r->set(&one, 1);
     }
-    if (in_redist < v->vcpus * VGIC_GICR_SIZE) {
-        // Each redistributor can be reached by every vcpu.
-        a.vcpu = (unsigned)(in_redist / VGIC_GICR_SIZE);
-        a.offset = (uint32_t)(in_redist % VGIC_GICR_SIZE);
-        a.irq_end = VGIC_PRIVATE;
-        frame_access(&a, value, vgic_redist_access);
-        return true;
+}
+
+static void line_write(const struct line_reg *r, struct vgic *v, unsigned vcpu, uint32_t offset,
+                       unsigned size, uint64_t value, struct vgic_effects *e)
+{
+    struct field f = {.v = v, .vcpu = vcpu, .irq = line_first(r, offset), .e = e};
+    unsigned count = line_count(r, v, f.irq, size);
+
+    if (!size_taken(r->sizes, offset, size) || count == 0) {
+        return;
     }
-    return false;
+    f.l = vgic_line(v, vcpu, f.irq);
+    spin_lock(&v->lock);
+    if (r->written == ALL_FIELDS) {
+        fields_write(r, &f, count, value);
+    } else {
+        ones_write(r, &f, count, value);
+    }
+    spin_unlock(&v->lock);
+}
+
+// Where in which frame; each redistributor can be reached by every vcpu.
+struct place {
+    const struct line_reg *line; // or null: then reg, or nothing
+    const struct vgic_reg *reg;
+    unsigned vcpu;
+    uint32_t offset;
+};
+
+static ALWAYS_INLINE struct place place_find(const struct vgic *v, gpa_t addr, unsigned size)
+{
+    uint64_t at = addr.n - v->gicd.n;
+    struct place p = {.offset = (uint32_t)at};
+
+    if (at < VGIC_GICD_SIZE) {
+        p.line = line_reg_at(p.offset);
+        // Private lines do not appear in the distributor.
+        if (p.line && line_first(p.line, p.offset) < VGIC_PRIVATE) {
+            p.line = NULL;
+        } else if (!p.line) {
+            p.reg = reg_find(vgic_dist_regs, VGIC_DIST_REGS, p.offset, size);
+        }
+        return p;
+    }
+    at = addr.n - v->gicr.n;
+    p.vcpu = (unsigned)(at / VGIC_GICR_SIZE);
+    p.offset = (uint32_t)(at % VGIC_GICR_SIZE);
+    if (p.offset < SGI_FRAME) {
+        p.reg = reg_find(vgic_redist_regs, VGIC_REDIST_REGS, p.offset, size);
+        return p;
+    }
+    p.offset -= SGI_FRAME;
+    p.line = line_reg_at(p.offset);
+    // Nor do shared ones in a redistributor.
+    if (p.line && line_first(p.line, p.offset) >= VGIC_PRIVATE) {
+        p.line = NULL;
+    }
+    return p;
+}
+
+uint64_t vgic_read(struct vgic *v, gpa_t addr, unsigned size)
+{
+    struct place p = place_find(v, addr, size);
+
+    return p.line ? line_read(p.line, v, p.vcpu, p.offset, size)
+                  : reg_read(p.reg, v, p.vcpu, p.offset);
+}
+
+void vgic_write(struct vgic *v, gpa_t addr, unsigned size, uint64_t value, struct vgic_effects *e)
+{
+    struct place p = place_find(v, addr, size);
+
+    if (p.line) {
+        line_write(p.line, v, p.vcpu, p.offset, size, value, e);
+    } else {
+        reg_write(p.reg, v, p.vcpu, p.offset, value, e);
+    }
 }

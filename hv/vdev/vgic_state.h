@@ -71,39 +71,37 @@ void vgic_kick(struct vgic_effects *e, unsigned vcpu);
 uint8_t vgic_vcpu_of_route(const struct vgic *v, uint32_t route);
 uint32_t vgic_affinity(unsigned vcpu);
 
-// One access to a frame of 64 KiB. Private lines are vcpu's; lines outside irq_first .. irq_end -
-// 1 do not appear in this frame.
-struct vgic_access {
-    struct vgic *v;
-    struct vgic_effects *e;
-    unsigned vcpu;
-    unsigned irq_first;
-    unsigned irq_end;
-    uint32_t offset;
-    unsigned size;
-    bool write;
-};
+// The bits of the 32 lines around irq that are enabled; private lines: vcpu's.
+static inline uint32_t *vgic_enabled(struct vgic *v, unsigned vcpu, unsigned irq)
+{
+    if (irq < VGIC_PRIVATE) {
+        return &v->cpu[vcpu]->enabled;
+    }
+    return &v->route[v->lines - VGIC_PRIVATE + irq / 32];
+}
 
 #define SIZE_1 0x1u
 #define SIZE_4 0x4u
 #define SIZE_8 0x8u
 
-// Registers first .. end - 1. sizes: the SIZE_* it takes. Null functions: reads as zero, ignored.
-// 64-bit registers taken in halves are read whole and shifted; their writers look at the offset.
+// Registers first .. end - 1 of a frame of 64 KiB. sizes: the SIZE_* it takes. Null functions:
+// reads as zero, ignored. vcpu: whose redistributor it is; 0 in the distributor. Readers take no
+// lock, as they look at one word or at what never changes; writers have it. 64-bit registers taken
+// in halves are read whole and shifted; their writers look at the offset.
 struct vgic_reg {
     uint32_t first;
     uint32_t end;
     uint8_t sizes;
-    uint64_t (*read)(const struct vgic_access *a);
-    void (*write)(const struct vgic_access *a, uint64_t value);
+    uint64_t (*read)(const struct vgic *v, unsigned vcpu, uint32_t offset);
+    void (*write)(struct vgic *v, unsigned vcpu, uint32_t offset, uint64_t value,
+                  struct vgic_effects *e);
 };
 
-// Each does the access and returns true, or false when the frame has no such register.
-bool vgic_reg_access(const struct vgic_reg *table, unsigned rows, const struct vgic_access *a,
-                     uint64_t *value);
-bool vgic_line_access(const struct vgic_access *a, uint64_t *value);
-bool vgic_dist_access(const struct vgic_access *a, uint64_t *value);
-bool vgic_redist_access(const struct vgic_access *a, uint64_t *value);
+// The distributor's own, and those of a redistributor's RD_base frame.
+#define VGIC_DIST_REGS 5u
+#define VGIC_REDIST_REGS 4u
+extern const struct vgic_reg vgic_dist_regs[VGIC_DIST_REGS];
+extern const struct vgic_reg vgic_redist_regs[VGIC_REDIST_REGS];
 
 // GICv3, designer Arm as the identification scheme asks (IHI 0069, GICD_PIDR2), and a product of
 // our own: the numbers of real chips make Linux apply their errata.

@@ -89,11 +89,9 @@ static void enable_private(struct vcpu *v, unsigned irq)
 {
     struct domain *d = v->domain;
     gpa_t frame = {d->vgic.gicr.n + v->id * VGIC_GICR_SIZE + 0x10000};
-    uint64_t one = VGIC_CTLR_ENABLE_GRP1;
-    uint64_t bit = 1ull << irq;
 
-    assert_true(up_mmio(&v->arch, d->vgic.gicd, 4, ACCESS_WRITE, &one));
-    assert_true(up_mmio(&v->arch, (gpa_t){frame.n + 0x100}, 4, ACCESS_WRITE, &bit));
+    assert_true(up_mmio_write(&v->arch, d->vgic.gicd, 4, VGIC_CTLR_ENABLE_GRP1));
+    assert_true(up_mmio_write(&v->arch, (gpa_t){frame.n + 0x100}, 4, 1ull << irq));
 }
 
 static void two_share_a_pcpu(void **state)

@@ -131,8 +131,8 @@ static void system_off_is_the_holders(void **state)
 
 static void write_distributor(uint64_t offset, unsigned size, uint64_t value)
 {
-    assert_true(up_mmio(&dom0->vcpu[0]->arch, (gpa_t){dom0->vgic.gicd.n + offset}, size,
-                        ACCESS_WRITE, &value));
+    assert_true(up_mmio_write(&dom0->vcpu[0]->arch, (gpa_t){dom0->vgic.gicd.n + offset}, size,
+                              value));
 }
 
 static void physical_interrupts(void **state)
@@ -180,7 +180,7 @@ static void physical_timer(void **state)
 
     (void)state;
     write_distributor(0, 4, VGIC_CTLR_ENABLE_GRP1);
-    assert_true(up_mmio(&v->arch, enable, 4, ACCESS_WRITE, &value));
+    assert_true(up_mmio_write(&v->arch, enable, 4, value));
     value = time_counter() + 1000;
     assert_true(up_physical_timer(&v->arch, VTIMER_CVAL, ACCESS_WRITE, &value));
     value = VTIMER_CTL_ENABLE;
@@ -213,7 +213,7 @@ static void write_private(struct vcpu *v, uint64_t offset, uint64_t value)
 {
     gpa_t at = {v->domain->vgic.gicr.n + v->id * VGIC_GICR_SIZE + 0x10000 + offset};
 
-    assert_true(up_mmio(&v->arch, at, 4, ACCESS_WRITE, &value));
+    assert_true(up_mmio_write(&v->arch, at, 4, value));
 }
 
 static void waits_beside_an_upcall(struct vcpu *v)

@@ -83,16 +83,18 @@ static inline int teardown(void **state)
 
 static inline uint64_t peek(uint64_t addr, unsigned size)
 {
-    uint64_t value = 0x5a5a5a5a5a5a5a5a;
+    uint64_t value;
 
-    assert_true(vgic_mmio(&gic, 0, (gpa_t){addr}, size, ACCESS_READ, &value, &fx));
-    return value;
+    assert_true(vgic_is_at(&gic, (gpa_t){addr}));
+    value = vgic_read(&gic, (gpa_t){addr}, size);
+    return size == 8 ? value : value & ((1ull << 8 * size) - 1);
 }
 
 static inline void poke(uint64_t addr, unsigned size, uint64_t value)
 {
     vgic_effects_init(&fx);
-    assert_true(vgic_mmio(&gic, 0, (gpa_t){addr}, size, ACCESS_WRITE, &value, &fx));
+    assert_true(vgic_is_at(&gic, (gpa_t){addr}));
+    vgic_write(&gic, (gpa_t){addr}, size, value, &fx);
 }
 
 static inline uint64_t redist(unsigned vcpu)

@@ -23,16 +23,12 @@ static void identification(void **state)
 
 static void addresses_outside_are_not_ours(void **state)
 {
-    uint64_t value = 7;
-
     (void)state;
-    assert_false(vgic_mmio(&gic, 0, (gpa_t){GICD - 4}, 4, ACCESS_READ, &value, &fx));
-    assert_false(vgic_mmio(&gic, 0, (gpa_t){GICD + 0x10000}, 4, ACCESS_READ, &value, &fx));
-    assert_false(vgic_mmio(&gic, 0, (gpa_t){GICR - 4}, 4, ACCESS_READ, &value, &fx));
-    assert_false(vgic_mmio(&gic, 0, (gpa_t){redist(VCPUS)}, 4, ACCESS_READ, &value, &fx));
-    assert_int_equal(value, 7);
-    assert_true(vgic_mmio(&gic, 0, (gpa_t){redist(VCPUS) - 4}, 4, ACCESS_READ, &value, &fx));
-    assert_int_equal(value, 0);
+    assert_false(vgic_is_at(&gic, (gpa_t){GICD - 4}));
+    assert_false(vgic_is_at(&gic, (gpa_t){GICD + 0x10000}));
+    assert_false(vgic_is_at(&gic, (gpa_t){GICR - 4}));
+    assert_false(vgic_is_at(&gic, (gpa_t){redist(VCPUS)}));
+    assert_int_equal(peek(redist(VCPUS) - 4, 4), 0);
 }
 
 static void odd_sizes_and_holes_are_zero(void **state)
@@ -388,22 +384,18 @@ static void the_largest_gic(void **state)
                                        .gicr = {GICR},
                                        .spi_memory = malloc(vgic_spi_bytes(988)),
                                        .cpu = all};
-    uint64_t value = 0x707;
 
     (void)state;
     vgic_init(&big, &config);
     for (unsigned i = 0; i < VGIC_VCPUS_MAX; i++) {
         vgic_cpu_init(&big, &c[i], i);
     }
-    assert_true(vgic_mmio(&big, 0, (gpa_t){GICD + 4}, 4, ACCESS_READ, &value, &fx));
-    assert_int_equal(value & 0x1f, 31);
-    value = 0x70f;
-    assert_true(
-        vgic_mmio(&big, 0, (gpa_t){GICD + IROUTER + 8 * 1019}, 8, ACCESS_WRITE, &value, &fx));
-    value = 1u << 27;
-    assert_true(vgic_mmio(&big, 0, (gpa_t){GICD + ISENABLER + 124}, 4, ACCESS_WRITE, &value, &fx));
-    value = 2;
-    assert_true(vgic_mmio(&big, 0, (gpa_t){GICD}, 4, ACCESS_WRITE, &value, &fx));
+    assert_int_equal(vgic_read(&big, (gpa_t){GICD + 4}, 4) & 0x1f, 31);
+    vgic_write(&big, (gpa_t){GICD + IROUTER + 8 * 1019}, 8, 0x70f, &fx);
+    vgic_write(&big, (gpa_t){GICD + ISENABLER + 124}, 4, 1u << 27, &fx);
+    assert_int_equal(vgic_read(&big, (gpa_t){GICD + ISENABLER + 124}, 4), 1u << 27);
+    assert_int_equal(vgic_read(&big, (gpa_t){GICD + ISENABLER + 120}, 4), 0);
+    vgic_write(&big, (gpa_t){GICD}, 4, 2, &fx);
     vgic_effects_init(&fx);
     vgic_inject(&big, 0, 1019, &fx);
     assert_kicked(127);

@@ -26,15 +26,13 @@ enum trap_fault {
 
 #define TRAP_NO_REGISTER 31u // reads as zero, writes vanish
 
+// What the handler of a trap needs of the syndrome, by kind.
 struct trap {
     enum access access; // to memory or to the system register
-    uint8_t kind;   // enum trap_kind
-    uint8_t length; // of the instruction, bytes: 2 or 4
     uint8_t fault;  // enum trap_fault, of TRAP_DATA and TRAP_FETCH
     uint8_t size;   // of the access: 1, 2, 4 or 8 bytes; 0: the syndrome does not say
     uint8_t reg;    // general register 0..30 or TRAP_NO_REGISTER
     bool walk;      // the fault was met while walking the first stage's tables
-    bool after;     // the program counter points behind the instruction (HVC)
     bool sign;      // the value loaded is sign-extended
     bool wide;      // ... to 64 bits, else to 32
     uint32_t sysreg; // SYSREG()
@@ -48,11 +46,127 @@ struct trap {
 // The syndrome of a hypercall, HVC #0xea1 from AArch64, whole.
 #define ESR_HYPERCALL 0x5a000ea1u
 
-struct trap decode_trap(uint64_t esr);
+#define ESR_CLASS_SHIFT 26
+#define ESR_CLASS_MASK 0x3fu
+#define ESR_IL (1u << 25)
+
+#define ISS_SYSREG_READ 1u
+#define ISS_SYSREG_RT_SHIFT 5
+#define ISS_SYSREG_NAME_MASK 0x3ffc1eu
+#define ISS_REGISTER_MASK 0x1fu
+
+#define ISS_VALID (1u << 24)
+#define ISS_SIZE_SHIFT 22
+#define ISS_SIGN (1u << 21)
+#define ISS_DATA_RT_SHIFT 16
+#define ISS_WIDE (1u << 15)
+#define ISS_CACHE (1u << 8)
+#define ISS_WALK (1u << 7)
+#define ISS_WRITE (1u << 6)
+#define ISS_FAULT_MASK 0x3fu
+
+enum trap_kind decode_kind(uint64_t esr);
+
+// Of the trapped instruction, bytes: 2 or 4.
+static inline unsigned decode_length(uint64_t esr)
+{
+    return (esr & ESR_IL) ? 4 : 2;
+}
+
+// Inline from here on, so that a handler takes out of the syndrome what it looks at, and no more.
+static inline struct trap decode_sysreg(uint64_t esr)
+{
+    uint32_t iss = (uint32_t)esr;
+
+    return (struct trap){
+        .sysreg = iss & ISS_SYSREG_NAME_MASK,
+        .reg = (uint8_t)(iss >> ISS_SYSREG_RT_SHIFT & ISS_REGISTER_MASK),
+        .access = (iss & ISS_SYSREG_READ) ? ACCESS_READ : ACCESS_WRITE,
+    };
+}
+
+static inline uint8_t decode_fault(uint32_t iss)
+{
+    // The two low bits are the level; groups of four codes: 0 address size, 1 translation,
+    // 2 access flag, 3 permission.
+    uint32_t group = (iss & ISS_FAULT_MASK) >> 2;
+
+    if (group == 3) {
+        return FAULT_PERMISSION;
+    }
+    return group < 3 ? FAULT_TRANSLATION : FAULT_OTHER;
+}
+
+static inline struct trap decode_fetch(uint64_t esr)
+{
+    uint32_t iss = (uint32_t)esr;
+
+    return (struct trap){.fault = decode_fault(iss), .walk = (iss & ISS_WALK) != 0};
+}
+
+static inline struct trap decode_data(uint64_t esr)
+{
+    uint32_t iss = (uint32_t)esr;
+    struct trap t = decode_fetch(esr);
+
+    // Cache maintenance reports itself as a write, and seldom needs the right to write: only when
+    // that is what it was refused for.
+    t.access = (iss & ISS_WRITE) && (!(iss & ISS_CACHE) || t.fault == FAULT_PERMISSION)
+                   ? ACCESS_WRITE
+                   : ACCESS_READ;
+    if ((iss & ISS_VALID) == 0 || t.walk) {
+        return t;
+    }
+    t.size = (uint8_t)(1u << (iss >> ISS_SIZE_SHIFT & 3));
+    t.reg = (uint8_t)(iss >> ISS_DATA_RT_SHIFT & ISS_REGISTER_MASK);
+    t.sign = (iss & ISS_SIGN) != 0;
+    t.wide = (iss & ISS_WIDE) != 0;
+    return t;
+}
+
+// The access that devices are made of: by one general register, to where nothing is mapped. Cache
+// maintenance never has a valid syndrome.
+#define ISS_DEVICE_MASK (ISS_VALID | ISS_WALK | (ISS_FAULT_MASK & ~3u))
+#define ISS_DEVICE (ISS_VALID | 1u << 2) // translation fault of any level
+
+static inline bool decode_is_device(uint64_t esr)
+{
+    return ((uint32_t)esr & ISS_DEVICE_MASK) == ISS_DEVICE;
+}
+
+// decode_data of one.
+static inline struct trap decode_device(uint64_t esr)
+{
+    uint32_t iss = (uint32_t)esr;
+
+    return (struct trap){
+        .access = (iss & ISS_WRITE) ? ACCESS_WRITE : ACCESS_READ,
+        .fault = FAULT_TRANSLATION,
+        .size = (uint8_t)(1u << (iss >> ISS_SIZE_SHIFT & 3)),
+        .reg = (uint8_t)(iss >> ISS_DATA_RT_SHIFT & ISS_REGISTER_MASK),
+        .sign = (iss & ISS_SIGN) != 0,
+        .wide = (iss & ISS_WIDE) != 0,
+    };
+}
 
 // The value that a load leaves in its register: data as the device gave it, in the low bytes.
-uint64_t decode_load(const struct trap *t, uint64_t data);
+static inline uint64_t decode_load(const struct trap *t, uint64_t data)
+{
+    unsigned unused = 64u - 8u * t->size;
+    uint64_t value = data << unused >> unused;
+
+    if (t->sign) {
+        value = (uint64_t)((int64_t)(data << unused) >> unused);
+    }
+    return t->wide ? value : value & 0xffffffffu;
+}
+
 // The value that a store hands to the device, of the register's contents.
-uint64_t decode_store(const struct trap *t, uint64_t value);
+static inline uint64_t decode_store(const struct trap *t, uint64_t value)
+{
+    unsigned unused = 64u - 8u * t->size;
+
+    return value << unused >> unused;
+}
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// System registers whose accesses trap, as one table searched from the top; what is in no row does
-// not exist for a guest. Called by trap.c with the vcpu loaded; no lock of its own.
+// System registers whose accesses trap, as one table, searched from where its CRn begins; what is
+// in no row does not exist for a guest. Called by trap.c with the vcpu loaded; no lock of its own.
 #include "decode.h"
 #include "port/up.h"
 #include "port/vcpu.h"
@@ -74,32 +74,43 @@ static bool sysreg_identity(struct arch_vcpu *a, const struct trap *t, uint64_t 
 }
 
 static const struct sysreg_row sysreg_rows[] = {
-    // ICC_SGI1R_EL1; the other two make interrupts of groups that a guest does not have
-    {SYSREG_ALL, SYSREG(3, 0, 12, 11, 5), FROM_EL1, 0, sysreg_sgi},
-    {SYSREG_ALL, SYSREG(3, 0, 12, 11, 6), FROM_EL1, 0, sysreg_write_ignored}, // ICC_ASGI1R_EL1
-    {SYSREG_ALL, SYSREG(3, 0, 12, 11, 7), FROM_EL1, 0, sysreg_write_ignored}, // ICC_SGI0R_EL1
-    {SYSREG_ALL, SYSREG(3, 3, 14, 2, 0), FROM_EL0, 0, sysreg_timer_tval},     // CNTP_TVAL_EL0
-    {SYSREG_ALL, SYSREG(3, 3, 14, 2, 1), FROM_EL0, 0, sysreg_timer_ctl},      // CNTP_CTL_EL0
-    {SYSREG_ALL, SYSREG(3, 3, 14, 2, 2), FROM_EL0, 0, sysreg_timer_cval},     // CNTP_CVAL_EL0
-    {SYSREG_ALL, SYSREG(3, 0, 12, 12, 5), FROM_EL1, SRE_SYSTEM_REGISTERS, NULL}, // ICC_SRE_EL1
+    // CRn 0
     {SYSREG_NO_CRM, SYSREG(3, 0, 0, 0, 0), FROM_EL1, 0, sysreg_identity},
+    // CRn 1
     {SYSREG_ALL, SYSREG(3, 0, 1, 0, 1), FROM_EL1, 0, NULL}, // ACTLR_EL1
-    // Debug: registers are there, as the architecture wants, and never match anything.
-    {SYSREG_ALL, SYSREG(2, 0, 1, 1, 4), FROM_EL1, OSLSR_OSLM_1, NULL}, // OSLSR_EL1
-    {SYSREG_OP01, SYSREG(2, 0, 0, 0, 0), FROM_EL1, 0, NULL},           // DBG*, MDSCR_EL1, OS*
-    {SYSREG_OP01, SYSREG(2, 3, 0, 0, 0), FROM_EL0, 0, NULL},           // MDCCSR_EL0, DBGDTR_EL0
-    // Performance monitors: ID_AA64DFR0_EL1 says that there are none; kernels switch them off
-    // anyway.
+    // CRn 9. Performance monitors: ID_AA64DFR0_EL1 says that there are none; kernels switch them
+    // off anyway.
     {SYSREG_NO_OP2, SYSREG(3, 3, 9, 12, 0), FROM_EL1, 0, NULL}, // PMCR_EL0 and the like
     {SYSREG_NO_OP2, SYSREG(3, 3, 9, 13, 0), FROM_EL1, 0, NULL}, // PMCCNTR_EL0 ...
     {SYSREG_NO_OP2, SYSREG(3, 3, 9, 14, 0), FROM_EL1, 0, NULL}, // PMUSERENR_EL0 ...
     {SYSREG_NO_OP2, SYSREG(3, 0, 9, 14, 0), FROM_EL1, 0, NULL}, // PMINTENSET_EL1 ...
-    {SYSREG(3, 7, 15, 8, 0), SYSREG(3, 3, 14, 8, 0), FROM_EL1, 0, NULL}, // PMEV*, PMCCFILTR_EL0
+    // CRn 12. ICC_SGI1R_EL1; the next two make interrupts of groups that a guest does not have
+    {SYSREG_ALL, SYSREG(3, 0, 12, 11, 5), FROM_EL1, 0, sysreg_sgi},
+    {SYSREG_ALL, SYSREG(3, 0, 12, 11, 6), FROM_EL1, 0, sysreg_write_ignored}, // ICC_ASGI1R_EL1
+    {SYSREG_ALL, SYSREG(3, 0, 12, 11, 7), FROM_EL1, 0, sysreg_write_ignored}, // ICC_SGI0R_EL1
+    {SYSREG_ALL, SYSREG(3, 0, 12, 12, 5), FROM_EL1, SRE_SYSTEM_REGISTERS, NULL}, // ICC_SRE_EL1
+    // CRn 14
+    {SYSREG_ALL, SYSREG(3, 3, 14, 2, 1), FROM_EL0, 0, sysreg_timer_ctl},  // CNTP_CTL_EL0
+    {SYSREG_ALL, SYSREG(3, 3, 14, 2, 2), FROM_EL0, 0, sysreg_timer_cval}, // CNTP_CVAL_EL0
+    {SYSREG_ALL, SYSREG(3, 3, 14, 2, 0), FROM_EL0, 0, sysreg_timer_tval}, // CNTP_TVAL_EL0
+    {SYSREG(3, 7, 15, 8, 0), SYSREG(3, 3, 14, 8, 0), FROM_EL1, 0, NULL},  // PMEV*, PMCCFILTR_EL0
+    // op0 2. Debug: registers are there, as the architecture wants, and never match anything.
+    {SYSREG_ALL, SYSREG(2, 0, 1, 1, 4), FROM_EL1, OSLSR_OSLM_1, NULL}, // OSLSR_EL1
+    {SYSREG_OP01, SYSREG(2, 0, 0, 0, 0), FROM_EL1, 0, NULL},           // DBG*, MDSCR_EL1, OS*
+    {SYSREG_OP01, SYSREG(2, 3, 0, 0, 0), FROM_EL0, 0, NULL},           // MDCCSR_EL0, DBGDTR_EL0
 };
+
+#define ROWS_DEBUG 14u // from here on op0 is 2
+
+// Where the rows of a CRn begin when op0 is 3; 0 has the first one.
+static const uint8_t sysreg_first[16] = {[1] = 1, [9] = 2, [12] = 6, [14] = 10};
 
 static const struct sysreg_row *sysreg_find(uint32_t name)
 {
-    for (unsigned i = 0; i < ARRAY_COUNT(sysreg_rows); i++) {
+    bool debug = (name >> 20 & 3) != 3;
+    unsigned i = debug ? ROWS_DEBUG : sysreg_first[name >> 10 & 0xf];
+
+    for (; i < ARRAY_COUNT(sysreg_rows); i++) {
         if ((name & sysreg_rows[i].mask) == sysreg_rows[i].name) {
             return &sysreg_rows[i];
         }
@@ -134,12 +145,14 @@ static bool sysreg_perform(struct arch_vcpu *a, const struct trap *t)
     return true;
 }
 
-void sysreg_access(struct arch_vcpu *a, const struct trap *t)
+void sysreg_access(struct arch_vcpu *a, uint64_t esr)
 {
-    if (sysreg_perform(a, t)) {
-        trap_skip(a, t);
+    struct trap t = decode_sysreg(esr);
+
+    if (sysreg_perform(a, &t)) {
+        trap_skip(a, esr);
         return;
     }
-    up_odd_access(a, "system register", t->sysreg);
+    up_odd_access(a, "system register", t.sysreg);
     arch_inject_undefined(a);
 }

@@ -16,44 +16,54 @@
 #define HPFAR_SHIFT 8
 #define HCR_VSE (1ull << 8)
 
-typedef void trap_handler(struct arch_vcpu *a, const struct trap *t);
+#define ESR_CLASS_HVC64 0x16u
 
-void trap_skip(struct arch_vcpu *a, const struct trap *t)
+typedef void trap_handler(struct arch_vcpu *a, uint64_t esr);
+
+static inline void skip(struct arch_vcpu *a, uint64_t esr)
 {
-    a->pc += t->length;
+    a->pc += decode_length(esr);
     if ((a->spsr & SPSR_AARCH32) == 0) {
         a->spsr &= ~(SPSR_BTYPE | SPSR_STEP);
     }
 }
 
-static void trap_unknown(struct arch_vcpu *a, const struct trap *t)
+void trap_skip(struct arch_vcpu *a, uint64_t esr)
 {
-    a->pc -= t->after ? t->length : 0u;
-    up_odd_access(a, "instruction or exception", a->esr);
+    skip(a, esr);
+}
+
+static void trap_unknown(struct arch_vcpu *a, uint64_t esr)
+{
+    // After HVC the program counter points behind the instruction.
+    if ((esr >> ESR_CLASS_SHIFT & ESR_CLASS_MASK) == ESR_CLASS_HVC64) {
+        a->pc -= decode_length(esr);
+    }
+    up_odd_access(a, "instruction or exception", esr);
     arch_inject_undefined(a);
 }
 
-static void trap_hvc(struct arch_vcpu *a, const struct trap *t)
+static void trap_hvc(struct arch_vcpu *a, uint64_t esr)
 {
-    (void)t;
+    (void)esr;
     up_firmware_call(a);
 }
 
-static void trap_smc(struct arch_vcpu *a, const struct trap *t)
+static void trap_smc(struct arch_vcpu *a, uint64_t esr)
 {
-    trap_skip(a, t);
+    trap_skip(a, esr);
     up_firmware_call(a);
 }
 
-static void trap_wait(struct arch_vcpu *a, const struct trap *t)
+static void trap_wait(struct arch_vcpu *a, uint64_t esr)
 {
-    trap_skip(a, t);
+    trap_skip(a, esr);
     up_wait(a);
 }
 
-static void trap_yield(struct arch_vcpu *a, const struct trap *t)
+static void trap_yield(struct arch_vcpu *a, uint64_t esr)
 {
-    trap_skip(a, t);
+    trap_skip(a, esr);
     up_yield(a);
 }
 
@@ -75,55 +85,78 @@ static bool trap_address(const struct arch_vcpu *a, const struct trap *t, gpa_t 
     return walk_stage1((gva_t){a->far}, ACCESS_READ, out) == 0;
 }
 
-static bool trap_mmio(struct arch_vcpu *a, const struct trap *t, gpa_t addr)
+// Inline, for the usual one.
+static inline bool trap_mmio(struct arch_vcpu *a, const struct trap *t, gpa_t addr)
 {
-    uint64_t value = 0;
+    struct up_value v;
 
-    if (t->size == 0) {
-        return false;
+    if (t->access == ACCESS_WRITE) {
+        uint64_t value = t->reg != TRAP_NO_REGISTER ? a->x[t->reg] : 0;
+
+        return up_mmio_write(a, addr, t->size, decode_store(t, value));
     }
-    if (t->access == ACCESS_WRITE && t->reg != TRAP_NO_REGISTER) {
-        value = decode_store(t, a->x[t->reg]);
+    v = up_mmio_read(a, addr, t->size);
+    if (v.known && t->reg != TRAP_NO_REGISTER) {
+        a->x[t->reg] = decode_load(t, v.value);
     }
-    if (!up_mmio(a, addr, t->size, t->access, &value)) {
-        return false;
-    }
-    if (t->access == ACCESS_READ && t->reg != TRAP_NO_REGISTER) {
-        a->x[t->reg] = decode_load(t, value);
-    }
-    trap_skip(a, t);
-    return true;
+    return v.known;
 }
 
-static void trap_data(struct arch_vcpu *a, const struct trap *t)
+static void trap_nowhere(struct arch_vcpu *a, gpa_t addr, enum access access)
 {
-    gpa_t addr;
-
-    a->far = sysreg_read(far_el2);
-    if (t->fault == FAULT_OTHER) {
-        arch_inject_abort(a);
-        return;
-    }
-    if (!trap_address(a, t, &addr) || trap_mmio(a, t, addr)) {
-        return;
-    }
-    if (!up_fault(a, addr, t->access)) {
+    if (!up_fault(a, addr, access)) {
         up_odd_access(a, "address where nothing is", addr.n);
         arch_inject_abort(a);
     }
 }
 
-static void trap_fetch(struct arch_vcpu *a, const struct trap *t)
+// All data aborts but those of a device that is there.
+static SELDOM void trap_data_slowly(struct arch_vcpu *a, uint64_t esr)
 {
+    struct trap t = decode_data(esr);
+    gpa_t addr;
+
+    if (t.fault == FAULT_OTHER) {
+        arch_inject_abort(a);
+        return;
+    }
+    if (!trap_address(a, &t, &addr)) {
+        return;
+    }
+    if (t.size != 0 && trap_mmio(a, &t, addr)) {
+        trap_skip(a, esr);
+        return;
+    }
+    trap_nowhere(a, addr, t.access);
+}
+
+static void trap_data(struct arch_vcpu *a, uint64_t esr)
+{
+    a->far = sysreg_read(far_el2);
+    if (decode_is_device(esr)) {
+        uint64_t page = (sysreg_read(hpfar_el2) & HPFAR_PAGE_MASK) << HPFAR_SHIFT;
+        struct trap t = decode_device(esr);
+
+        if (trap_mmio(a, &t, (gpa_t){page | (a->far & (PAGE_SIZE - 1))})) {
+            skip(a, esr);
+            return;
+        }
+    }
+    trap_data_slowly(a, esr);
+}
+
+static void trap_fetch(struct arch_vcpu *a, uint64_t esr)
+{
+    struct trap t = decode_fetch(esr);
     gpa_t addr;
 
     a->far = sysreg_read(far_el2);
     // What may not be executed stays so; trying again would not end.
-    if (t->fault == FAULT_OTHER || (t->fault == FAULT_PERMISSION && !t->walk)) {
+    if (t.fault == FAULT_OTHER || (t.fault == FAULT_PERMISSION && !t.walk)) {
         arch_inject_abort(a);
         return;
     }
-    if (trap_address(a, t, &addr) && !up_fault(a, addr, ACCESS_READ)) {
+    if (trap_address(a, &t, &addr) && !up_fault(a, addr, ACCESS_READ)) {
         up_odd_access(a, "instruction fetch where nothing is", addr.n);
         arch_inject_abort(a);
     }
@@ -139,12 +172,9 @@ static trap_handler *const trap_handlers[] = {
 
 struct arch_vcpu *trap_sync(struct arch_vcpu *a, uint64_t esr)
 {
-    struct trap t;
-
     a->esr = esr;
     up_enter(a);
-    t = decode_trap(esr);
-    trap_handlers[t.kind](a, &t);
+    trap_handlers[decode_kind(esr)](a, esr);
     return up_leave();
 }
 

@@ -13,10 +13,10 @@ struct arch_vcpu *trap_irq(struct arch_vcpu *a);
 struct arch_vcpu *trap_serror(struct arch_vcpu *a);
 
 // The guest goes on behind the trapped instruction.
-void trap_skip(struct arch_vcpu *a, const struct trap *t);
+void trap_skip(struct arch_vcpu *a, uint64_t esr);
 
 // sysreg.c: a trapped access; advances the program counter or injects an exception.
-void sysreg_access(struct arch_vcpu *a, const struct trap *t);
+void sysreg_access(struct arch_vcpu *a, uint64_t esr);
 
 // idregs.c. Reads what the hardware has, once, on the boot pcpu, before the first vcpu exists.
 void idregs_init(void);
