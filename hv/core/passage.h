@@ -16,7 +16,7 @@ static inline void passage_in(struct pcpu *p, struct vcpu *v)
 {
     epoch_enter_on(p);
     // After that fence: who sees v stopped sees all that it did.
-    once_set_flag(&v->sched.in_guest, false);
+    once_clear(&v->sched.in_guest);
     if (pcpu_reasons(p) & PCPU_REASONS_IN) {
         passage_in_slowly(v);
     }
@@ -25,7 +25,7 @@ static inline void passage_in(struct pcpu *p, struct vcpu *v)
 // Says that v is in its guest from now on. False: something has come up, and it is not.
 static inline bool passage_set_in_guest(struct pcpu *p, struct vcpu *v, uint32_t reasons)
 {
-    once_set_flag(&v->sched.in_guest, true);
+    once_set(&v->sched.in_guest);
     // Who pauses, wakes or injects first writes and then looks at in_guest; here it is the other
     // way round. What comes later than this look finds in_guest set and interrupts the pcpu.
     atomic_thread_fence(memory_order_seq_cst);

@@ -13,9 +13,14 @@ static inline bool once_flag(const _Atomic bool *p)
     return *(const volatile uint8_t *)(const volatile void *)p != 0;
 }
 
-static inline void once_set_flag(_Atomic bool *p, bool value)
+static inline void once_set(_Atomic bool *p)
 {
-    *(volatile uint8_t *)(volatile void *)p = value;
+    *(volatile uint8_t *)(volatile void *)p = 1;
+}
+
+static inline void once_clear(_Atomic bool *p)
+{
+    *(volatile uint8_t *)(volatile void *)p = 0;
 }
 
 static inline uint8_t once_byte(const _Atomic uint8_t *p)

@@ -761,37 +761,6 @@ static void managers_die_at_every_point_at_every_depth(void **state)
     }
 }
 
-// Numbers lie anywhere in the range, and each list finds the next one, however far it is.
-static void numbers_far_apart_are_found(void **state)
-{
-    static const int32_t numbers[] = {70, 8200, 32700};
-    struct domain *d[ARRAY_COUNT(numbers)];
-
-    (void)state;
-    for (unsigned i = 0; i < ARRAY_COUNT(numbers); i++) {
-        const struct domain_config c = {
-            .name = "far", .vcpus = 1, .max_evtchn_port = 1023, .max_grant_frames = 4,
-            .create_flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap, .domid = numbers[i],
-            .gicd_base = 0x3001000, .gicr_base = 0x3020000,
-        };
-
-        assert_int_equal(domain_create(fief_root, &c, &d[i]), 0);
-    }
-    assert_ptr_equal(fief_next(fief_root, 0), dom0);
-    assert_ptr_equal(fief_next(fief_root, 1), d[0]);
-    assert_ptr_equal(fief_next(fief_root, 71), d[1]);
-    assert_ptr_equal(fief_next(fief_root, 8200), d[1]);
-    assert_ptr_equal(fief_next(fief_root, 8201), d[2]);
-    assert_null(fief_next(fief_root, 32701));
-    guest_end(d[1]);
-    assert_ptr_equal(fief_next(fief_root, 71), d[2]);
-    guest_end(d[2]);
-    assert_null(fief_next(fief_root, 71));
-    guest_end(d[0]);
-    assert_null(fief_next(fief_root, 1));
-    check_all_back("numbers");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -812,7 +781,6 @@ int main(void)
         cmocka_unit_test_setup(the_tree_is_seen_from_above, set_up),
         cmocka_unit_test_setup(hypfs_has_the_numbers_of_the_fief, set_up),
         cmocka_unit_test_setup(a_hostile_tenant_spends_only_its_own, set_up),
-        cmocka_unit_test_setup(numbers_far_apart_are_found, set_up),
         cmocka_unit_test_setup(managers_die_at_every_point_at_every_depth, set_up),
     };
 

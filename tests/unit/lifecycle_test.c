@@ -377,9 +377,42 @@ static void test_dying_does_not_grow(void **state)
     check_all_back("a dying domain that was to grow");
 }
 
+// Numbers lie anywhere in the range, and each list finds the next one, however far it is.
+static void numbers_far_apart_are_found(void **state)
+{
+    static const int32_t numbers[] = {70, 8200, 32700};
+    struct domain *d[ARRAY_COUNT(numbers)];
+
+    (void)state;
+    boot(1);
+    for (unsigned i = 0; i < ARRAY_COUNT(numbers); i++) {
+        const struct domain_config c = {
+            .name = "far", .vcpus = 1, .max_evtchn_port = 1023, .max_grant_frames = 4,
+            .create_flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap, .domid = numbers[i],
+            .gicd_base = 0x3001000, .gicr_base = 0x3020000,
+        };
+
+        assert_int_equal(domain_create(fief_root, &c, &d[i]), 0);
+    }
+    assert_ptr_equal(fief_next(fief_root, 0), dom0);
+    assert_ptr_equal(fief_next(fief_root, 1), d[0]);
+    assert_ptr_equal(fief_next(fief_root, 71), d[1]);
+    assert_ptr_equal(fief_next(fief_root, 8200), d[1]);
+    assert_ptr_equal(fief_next(fief_root, 8201), d[2]);
+    assert_null(fief_next(fief_root, 32701));
+    guest_end(d[1]);
+    assert_ptr_equal(fief_next(fief_root, 71), d[2]);
+    guest_end(d[2]);
+    assert_null(fief_next(fief_root, 71));
+    guest_end(d[0]);
+    assert_null(fief_next(fief_root, 1));
+    check_all_back("numbers");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_far_apart_are_found),
         cmocka_unit_test(test_made_whole_or_not_at_all),
         cmocka_unit_test(test_wrong_configurations),
         cmocka_unit_test(test_numbers_go_round),
