@@ -38,7 +38,7 @@ static struct domain *make_guest(void)
 {
     const struct domain_config config = {
         .name = "guest", .vcpus = 1, .max_evtchn_port = 1023, .domid = -1,
-        .max_grant_frames = GNTTAB_FRAMES_MAX,
+        .max_grant_frames = GNTTAB_FRAMES_MAX, .spis = 1,
         .create_flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
         .gicd_base = 0x3001000, .gicr_base = 0x3020000,
     };
@@ -114,6 +114,16 @@ static void fill_create(const struct request *q)
     c->grant_opts = XEN_DOMCTL_GRANT_version(1);
     c->arch.gic_version = XEN_DOMCTL_CONFIG_GIC_NATIVE;
     c->arch.nr_spis = 64;
+}
+
+static void fill_uart(const struct request *q)
+{
+    struct xen_domctl *d = (void *)q->arg;
+
+    d->domain = guest->domid;
+    d->u.vuart_op.cmd = XEN_DOMCTL_VUART_OP_INIT;
+    d->u.vuart_op.type = XEN_DOMCTL_VUART_TYPE_VPL011;
+    d->u.vuart_op.gfn = RAM;
 }
 
 static void fill_populate_far(const struct request *q)
@@ -252,6 +262,7 @@ static bool setup_status(long result, const uint8_t *arg)
 
 static const struct subject subjects[] = {
     {__HYPERVISOR_domctl, XEN_DOMCTL_createdomain, BY_DOM0, NULL, fill_create, not_negative},
+    {__HYPERVISOR_domctl, XEN_DOMCTL_vuart_op, BY_DOM0, no_port_free, fill_uart, not_negative},
     {MEMORY(populate_physmap), BY_DOM0, NULL, fill_populate_far, one_extent},
     {MEMORY(populate_physmap), BY_DOM0, NULL, fill_populate_block, one_extent},
     {MEMORY(decrease_reservation), BY_DOM0, a_page_is_lent, fill_decrease_lent, one_extent},
