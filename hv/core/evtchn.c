@@ -11,7 +11,7 @@
 #include "lib/errno.h"
 #include "port/mem.h"
 
-#define RESET_PORTS 64u // closed in one leg of reset
+#define RESET_PORTS 16u // closed in one leg of reset, so that it looks at 16 frames at most
 
 struct evtchn *evtchn_find(const struct domain *d, uint32_t port)
 {
@@ -213,6 +213,7 @@ static void release(struct domain *d, uint32_t port, struct evtchn *e)
     d->evtchn.first_free = MIN(d->evtchn.first_free, port);
 }
 
+// For whom a port is made.
 enum whose { OF_THE_DOMAIN, OWN };
 
 static int alloc_unbound(struct domain *d, struct domain *remote, enum whose whose, uint32_t *port)
@@ -375,8 +376,10 @@ static void unbind(struct domain *d, struct evtchn *e)
     }
 }
 
-// Who closes may close his own ports, or all: at the domain's end.
-static int close_port(struct domain *d, uint32_t port, enum whose whose)
+// What is to be closed: all at the domain's end, else what it may close itself.
+enum closing { CLOSE_ITS_PORTS, CLOSE_ALL };
+
+static int close_port(struct domain *d, uint32_t port, enum closing which)
 {
     struct evtchn *e = evtchn_find(d, port);
     struct domain *other;
@@ -386,7 +389,7 @@ static int close_port(struct domain *d, uint32_t port, enum whose whose)
         return rc;
     }
     other = lock_pair(d, e);
-    if (e->state != EVTCHN_FREE && (whose == OWN || !e->own)) {
+    if (e->state != EVTCHN_FREE && (which == CLOSE_ALL || !e->own)) {
         unbind(d, e);
         release(d, port, e);
         rc = 0;
@@ -397,7 +400,7 @@ static int close_port(struct domain *d, uint32_t port, enum whose whose)
 
 int evtchn_close(struct domain *d, uint32_t port)
 {
-    return close_port(d, port, OF_THE_DOMAIN);
+    return close_port(d, port, CLOSE_ITS_PORTS);
 }
 
 // An event has come to port of d, which is the hypervisor's, or one that it looks at as well.
@@ -622,17 +625,20 @@ void evtchn_rescan(struct vcpu *v)
     }
 }
 
-// Closes the next port in use, from the cursor on. False: there was none.
-static bool close_next(struct domain *d, enum whose whose)
+// Closes the next port in use, from *at on, which goes on behind it. False: there was none.
+static bool close_next(struct domain *d, uint32_t *at, enum closing which)
 {
-    struct evtchn_table *t = &d->evtchn;
+    const struct evtchn_table *t = &d->evtchn;
 
-    while (t->drained / EVTCHN_PORTS_PER_FRAME < t->frames) {
-        uint32_t frame = t->drained / EVTCHN_PORTS_PER_FRAME;
+    while (*at / EVTCHN_PORTS_PER_FRAME < t->frames) {
+        uint32_t frame = *at / EVTCHN_PORTS_PER_FRAME;
 
         if (t->used[frame] == (frame == 0 ? 1 : 0)) {
-            t->drained = (frame + 1) * EVTCHN_PORTS_PER_FRAME;
-        } else if (close_port(d, t->drained++, whose) == 0) {
+            *at = (frame + 1) * EVTCHN_PORTS_PER_FRAME;
+        } else if (evtchn_find(d, *at)->state == EVTCHN_FREE) {
+            // Not locked: one that is made meanwhile is not among those that are to be closed.
+            (*at)++;
+        } else if (close_port(d, (*at)++, which) == 0) {
             return true;
         }
     }
@@ -641,7 +647,7 @@ static bool close_next(struct domain *d, enum whose whose)
 
 bool evtchn_drain(struct domain *d)
 {
-    if (close_next(d, OWN)) {
+    if (close_next(d, &d->evtchn.drained, CLOSE_ALL)) {
         return true;
     }
     spin_lock(&d->evtchn.lock);
@@ -650,11 +656,14 @@ bool evtchn_drain(struct domain *d)
     return false;
 }
 
+// Each leg begins at the first port: what has been closed is passed over by whole frames, and a
+// reset that nobody goes on with leaves nothing behind that the drain could trip over.
 int evtchn_reset(struct domain *d)
 {
+    uint32_t at = 0;
+
     for (unsigned i = 0; i < RESET_PORTS; i++) {
-        if (!close_next(d, OF_THE_DOMAIN)) {
-            d->evtchn.drained = 0;
+        if (!close_next(d, &at, CLOSE_ITS_PORTS)) {
             spin_lock(&d->evtchn.lock);
             evtchn_fifo_fini(d);
             spin_unlock(&d->evtchn.lock);

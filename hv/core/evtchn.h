@@ -40,7 +40,7 @@ struct evtchn_table {
     struct spinlock lock;
     uint32_t max_port;      // highest port number allowed
     uint32_t frames;        // frames of ports that exist
-    uint32_t drained;       // cursor of the drain and of reset
+    uint32_t drained;       // cursor of the drain
     uint32_t first_free;    // no port below is free
     uint32_t pollers;       // vcpus with a poll_port
     bool fifo;              // init_control was called

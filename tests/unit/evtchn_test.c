@@ -514,6 +514,33 @@ static void reset_goes_back_to_two_levels(void **state)
 
 // ---- poll
 
+// A reset that nobody goes on with, a port bound where it has been, and the guest's end.
+static void abandoned_reset_hides_nothing_from_the_end(void **state)
+{
+    uint32_t used = fief_root->allowance.of[FIEF_PORTS].used;
+    uint32_t g[70], d[70], port;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(g); i++) {
+        assert_int_equal(evtchn_alloc_unbound(guest, dom0, &g[i]), 0);
+        assert_int_equal(evtchn_bind_interdomain(dom0, guest, g[i], &d[i]), 0);
+    }
+    while (status(guest, g[60]).status == EVTCHNSTAT_interdomain) {
+        assert_int_equal(evtchn_reset(guest), -E_RESTART);
+    }
+    assert_int_equal(evtchn_alloc_unbound(dom0, guest, &port), 0);
+    assert_int_equal(evtchn_bind_interdomain(guest, dom0, port, &g[0]), 0);
+    assert_true(g[0] < g[60]);
+    assert_int_equal(tools_destroy(guest->domid), 0);
+    assert_int_equal(status(dom0, port).status, EVTCHNSTAT_unbound);
+    for (unsigned i = 0; i < ARRAY_COUNT(d); i++) {
+        assert_int_equal(status(dom0, d[i]).status, EVTCHNSTAT_unbound);
+        assert_int_equal(evtchn_close(dom0, d[i]), 0);
+    }
+    assert_int_equal(evtchn_close(dom0, port), 0);
+    assert_int_equal(fief_root->allowance.of[FIEF_PORTS].used, used);
+}
+
 static void poll_waits_for_its_port(void **state)
 {
     struct vcpu *v = dom0->vcpu[0];
@@ -694,6 +721,7 @@ int main(void)
         cmocka_unit_test_setup(fifo_takes_pending_over, setup),
         cmocka_unit_test_setup(fifo_closed_port_shows_nothing, setup),
         cmocka_unit_test_setup(reset_goes_back_to_two_levels, setup),
+        cmocka_unit_test_setup(abandoned_reset_hides_nothing_from_the_end, setup),
         cmocka_unit_test_setup(poll_waits_for_its_port, setup),
         cmocka_unit_test_setup(poll_misses_nothing_on_the_way, setup),
         cmocka_unit_test_setup(poll_ends_with_its_time, setup),
