@@ -42,7 +42,12 @@ static inline bool passage_out(struct pcpu *p, struct vcpu *v)
 {
     // Only a pick changes who is chosen to run here, so v is still the one, unless it has stopped.
     if (once_byte(&v->sched.state) != SCHED_RUNNING ||
-        !passage_set_in_guest(p, v, PCPU_REASONS_OUT) || vgic_wants_slots(&v->vgic)) {
+        !passage_set_in_guest(p, v, PCPU_REASONS_OUT)) {
+        return false;
+    }
+    if (vgic_wants_slots(&v->vgic)) {
+        // It may be put away now: who waits for it to stop must not take it for running.
+        atomic_store_explicit(&v->sched.in_guest, false, memory_order_release);
         return false;
     }
     epoch_leave_on(p);

@@ -366,6 +366,7 @@ static void the_way_in_and_out(void **state)
     vcpu.sched.state = SCHED_RUNNING;
     vcpu.vgic.summary = 1; // an interrupt is to be shown
     assert_null(up_hypercall(&vcpu.arch));
+    assert_false(vcpu.sched.in_guest); // another may be chosen on the way out
     vcpu.vgic.summary = 0;
 }
 
