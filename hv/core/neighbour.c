@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// See neighbour.h. Called by evtchn.c and gnttab.c with the lock held that guards the count, and by
+// See neighbour.h. Called by evtchn.c, gnttab.c and mapping_table.c with the lock held that guards the count, and by
 // fief.c and fief_life.c when seats and fiefs change. Charges nothing.
 #include "core/neighbour.h"
 
@@ -14,8 +14,9 @@ _Static_assert(MAPPING_FRAMES_MAX * MAPPING_RECORDS <= UINT16_MAX,
 _Static_assert(FIEF_CHILDREN_MAX == NEIGHBOUR_CHILDREN, "a slot for each fief below");
 
 // A tag has its slot, counted from one, in the low byte and a generation above. One sequence for
-// all seats, as a domain that has not run may leave one and take another: a tag comes a second time
-// after 2^24 ends of fiefs and of managers.
+// all seats, as a domain that has not run may leave one and take another. A tag comes a second time
+// after 2^24 fiefs that were granted, or not, or ended; a manager who goes to that length miscounts
+// its own table.
 #define TAG_GENERATION 8u
 #define TAG_SLOT 0xffu
 
@@ -70,8 +71,8 @@ void neighbour_put(struct domain *d, enum neighbour_amount what, uint32_t tag)
     struct neighbours *all = tag != NEIGHBOUR_NONE ? of_seat(d) : NULL;
     struct neighbour *n = all != NULL ? &all->slot[(tag & TAG_SLOT) - 1] : NULL;
 
-    if (n != NULL && n->tag == tag) {
-        invariant(n->used[what] > 0);
+    // Also of an old tag that has come again: then one that is counted here counts no longer.
+    if (n != NULL && n->tag == tag && n->used[what] > 0) {
         n->used[what]--;
     }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What of a manager's finite tables serves one foreign fief: the ports that it keeps for domains
 // there, and the records of what it maps of theirs by grant. Each fief has a limit of its own, so
-// that a neighbour cannot use up what serves the others (rule 2). Used by evtchn.c and gnttab.c.
+// that a neighbour cannot use up what serves the others (rule 2). Used by evtchn.c, gnttab.c and
+// mapping_table.c.
 //
 // Only a manager lives in another fief than that which it belongs to, and only the manager above
 // can be named from there. So a manager has two sorts of foreign neighbours: the managers of the

@@ -303,6 +303,21 @@ static void a_refusal_takes_nothing(void **state)
     check("the end of all ports");
 }
 
+// A tag that has gone round: what is closed under it was never counted here.
+static void a_tag_that_comes_again_harms_nobody(void **state)
+{
+    struct domain *m = tenant(fief_root, FIEF_ENDS);
+    struct neighbour *n = &fief_root->neighbours.slot[fief_of(m)->slot];
+    uint32_t port;
+
+    (void)state;
+    assert_int_equal(evtchn_alloc_unbound(dom0, m, &port), 0);
+    n->used[NEIGHBOUR_PORTS] = 0; // as the next fief of the slot finds it, but for the tag
+    assert_int_equal(evtchn_close(dom0, port), 0);
+    assert_int_equal(n->used[NEIGHBOUR_PORTS], 0);
+    check("a port of an old tag");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +328,7 @@ int main(void)
         cmocka_unit_test_setup(the_seat_changes, set_up),
         cmocka_unit_test_setup(a_seat_after_another, set_up),
         cmocka_unit_test_setup(a_refusal_takes_nothing, set_up),
+        cmocka_unit_test_setup(a_tag_that_comes_again_harms_nobody, set_up),
     };
 
     return cmocka_run_group_tests_name("neighbour", tests, NULL, NULL);
