@@ -11,7 +11,7 @@
 
 struct domain;
 
-// Of a domain; guarded by p2m.lock, but for port, which stays as it is once set.
+// Of a domain; guarded by p2m.lock, but for port and ring, which domain.lock sets once.
 struct serial {
     struct vuart uart;
     uint32_t port; // the hypervisor's own end; 0: the domain has no UART

@@ -143,11 +143,12 @@ long domctl_get_node_affinity(struct hcall *h)
 
 // Pauses the vcpu's domain and waits for its registers to be in memory. The wait is for a pcpu to
 // leave its guest, which it does without our help. After HCALL_AGAIN the domain is as it was.
-static long vcpu_hold(struct vcpu *v)
+static long vcpu_hold(const struct hcall *h, struct vcpu *v)
 {
     domain_pause(v->domain);
     while (!sched_saved(v)) {
-        if (hcall_preempt()) {
+        // Who pauses his own domain is himself to be looked at again: no reason to end the call.
+        if (v->domain == h->caller ? arch_cpu_pending() : hcall_preempt()) {
             domain_unpause(v->domain);
             return HCALL_AGAIN;
         }
@@ -192,7 +193,7 @@ long domctl_set_vcpu_context(struct hcall *h)
     if (copy_from_guest(h, &context, guest_ptr(a->ctxt.q), sizeof(context))) {
         return -E_FAULT;
     }
-    error = vcpu_hold(v);
+    error = vcpu_hold(h, v);
     if (error) {
         return error;
     }
@@ -217,7 +218,7 @@ long domctl_get_vcpu_context(struct hcall *h)
     if (!(v->flags & VCPU_INITIALISED)) {
         return -E_NODATA;
     }
-    error = vcpu_hold(v);
+    error = vcpu_hold(h, v);
     if (error) {
         return error;
     }

@@ -12,7 +12,7 @@
 #define UARTICR 0x44u
 
 #define FR_CTS (1u << 0) // the other end may always be sent to
-#define FR_BUSY (1u << 3)
+#define FR_BUSY (1u << 3) // of something that was sent; the other end of a ring is as good as there
 #define FR_RXFE (1u << 4) // receive FIFO empty
 #define FR_TXFF (1u << 5) // transmit FIFO full
 #define FR_RXFF (1u << 6)
@@ -28,7 +28,7 @@
 static uint32_t flags(const struct vuart_queues *q)
 {
     return FR_CTS | (q->in == 0 ? FR_RXFE : 0) | (q->in == q->in_size ? FR_RXFF : 0) |
-           (q->out == 0 ? FR_TXFE : FR_BUSY) | (q->out == q->out_size ? FR_TXFF : 0);
+           (q->out == 0 ? FR_TXFE : 0) | (q->out == q->out_size ? FR_TXFF | FR_BUSY : 0);
 }
 
 uint32_t vuart_read(const struct vuart *u, const struct vuart_queues *q, uint32_t offset)

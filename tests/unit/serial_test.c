@@ -147,7 +147,8 @@ static void written(void **state)
     assert_memory_equal(ring->out, "Hi", 2);
     assert_int_equal(ring->out_prod, 2);
     assert_true(told());
-    assert_int_equal(get(FR) & (BUSY | TXFF | TXFE), BUSY);
+    // Linux waits until it is not busy after each line: what is in the ring counts as sent.
+    assert_int_equal(get(FR) & (BUSY | TXFF | TXFE), 0);
     take_all();
     assert_int_equal(get(FR) & (BUSY | TXFF | TXFE), TXFE);
     end();
@@ -190,7 +191,7 @@ static void full(void **state)
         assert_int_equal(get(FR) & TXFF, 0);
         set(DR, 'a' + i % 26);
     }
-    assert_int_equal(get(FR) & TXFF, TXFF);
+    assert_int_equal(get(FR) & (BUSY | TXFF), BUSY | TXFF);
     assert_false(interrupted());
     set(DR, '#'); // lost
     assert_int_equal(ring->out_prod, sizeof(ring->out));
