@@ -35,8 +35,8 @@ static SELDOM void call_again(const struct hcall *h, struct arch_vcpu *a)
     arch_retry(a);
 }
 
-// What writes into h.in does so by a row's size, which is bounded where the rows are made: a canary
-// behind it would be a tenth of the shortest call.
+// What writes into h.in does so by a row's size, which fits it (unit/hcall_test looks at each row):
+// a canary behind it would be a tenth of the shortest call. The two below have this inlined.
 NO_CANARY static ALWAYS_INLINE void call_by_vcpu(struct pcpu *p, struct vcpu *v)
 {
     struct arch_vcpu *a = &v->arch;

@@ -25,7 +25,7 @@ typedef struct { uint32_t n; } mfn_t;   // machine frame number; 0 is no frame
 // Kept out of its callers although it is not seldom: their short way then has no frame to make.
 #define NOINLINE __attribute__((noinline))
 #define ALWAYS_INLINE inline __attribute__((always_inline))
-// A function without a stack canary; each says why it can do without.
+// A function without a stack canary; whoever has one says why it can do without.
 #define NO_CANARY __attribute__((no_stack_protector))
 
 #define MFN_NONE ((mfn_t){0})

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/console.h"
+#include "hcall/hcall.h"
 #include "hcall/info.h"
 #include "lib/errno.h"
 #include "port/cpu.h"
@@ -568,9 +569,27 @@ static void test_hypfs(void **state)
     assert_int_equal(hypfs(XEN_HYPFS_OP_write_contents, "/params/loglvl", buffer, 200), -E_NOSPC);
 }
 
+// What a row copies in, and where it says that the domid stands, lies within the call's argument.
+static void test_rows_fit(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < HCALL_NUMBERS; n++) {
+        const struct hcall_family *f = hcall_families[n];
+
+        for (unsigned i = 0; f != NULL && i < f->rows; i++) {
+            const struct hcall_row *r = &f->row[i];
+
+            assert_true(r->size <= HCALL_ARG_MAX);
+            assert_true(r->relation == TARGET_NONE || r->size == 0 ||
+                        r->target_at + sizeof(uint16_t) <= r->size);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows_fit),
         cmocka_unit_test_setup(test_version, setup),
         cmocka_unit_test_setup(test_build_id, setup),
         cmocka_unit_test_setup(test_features, setup),
