@@ -240,7 +240,6 @@ static void key_timers(void)
     }
 }
 
-// As they were at the last exit; a hypercall may leave x19 to x28 in registers (port/up.h).
 static void registers_of_vcpu(struct vcpu *v)
 {
     console_print("d%uv%u: pc %016llx interrupts %s\n", v->domain->domid, v->id,
@@ -259,7 +258,8 @@ static void registers_of_domain(struct domain *d)
     each_vcpu(d, registers_of_vcpu);
 }
 
-// As they were when each vcpu came into the hypervisor last.
+// As they were when each vcpu came into the hypervisor last; x19 to x28 may be older, as a hypercall
+// leaves them in registers (port/up.h).
 static void key_registers(void)
 {
     each_domain(registers_of_domain);

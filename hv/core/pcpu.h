@@ -126,6 +126,8 @@ struct epoch {
     uint64_t seen[PCPU_MAX];
 };
 
+_Static_assert(sizeof(struct pcpu) == PCPU_SIZE, "the size that the shift is for");
+
 // All pcpus' structures, before any other use; the calling pcpu is inside the hypervisor from then
 // on.
 void pcpu_init(void);

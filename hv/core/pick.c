@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Who runs next on this pcpu, and what it does when there is nobody. Called by up.c at each way
-// back to a guest. Takes run_locks (two of them in the order of their addresses), and cap.locks and
+// Who runs next on this pcpu, and what it does when there is nobody. Called by up.c when the way
+// back to a guest is the slow one. Takes run_locks (two of them in the order of their addresses), and cap.locks and
 // timer_locks inside; the caller holds none. Allocates nothing.
 //
 // A pcpu whose turn ends looks at one other pcpu where somebody was left waiting, and takes over

@@ -181,7 +181,7 @@ void sched_expect(struct vcpu *v)
 void sched_wake(struct vcpu *v)
 {
     atomic_store_explicit(&v->sched.woken, true, memory_order_relaxed);
-    // Pairs with the fences of sched_block and up_leave: one of the two sides sees the other.
+    // Pairs with the fences of sched_block and passage_out: one of the two sides sees the other.
     atomic_thread_fence(memory_order_seq_cst);
     if (state_of(v) == SCHED_BLOCKED) {
         make_ready(v, FROM(SCHED_BLOCKED));

@@ -20,7 +20,7 @@ struct sched_vcpu {
     struct share *share;     // of its fief
     _Atomic uint32_t cpu;    // assigned pcpu; changed with the run_locks of both
     _Atomic uint8_t state;   // enum sched_state
-    _Atomic bool in_guest;   // between up_leave and up_enter, written by its pcpu
+    _Atomic bool in_guest;   // between the ways out and in (passage.h), written by its pcpu
     _Atomic bool loaded;     // claimed by its pcpu: its registers are in the hardware, or soon
     _Atomic bool woken;      // a wake-up came while it ran; see sched_expect
     uint32_t hard_affinity;  // pcpus where it may run, never empty

@@ -63,7 +63,7 @@ static void (*const phys_ops[])(unsigned irq, unsigned cpu) = {
 // There may be something new for the vcpu: it is made to leave its guest, or to wake.
 static void notify(struct vcpu *v)
 {
-    // Pairs with the fences of up_leave and sched_block: one of the two sides sees the other.
+    // Pairs with the fences of passage_out and sched_block: one of the two sides sees the other.
     atomic_thread_fence(memory_order_seq_cst);
     if (atomic_load_explicit(&v->sched.in_guest, memory_order_relaxed)) {
         unsigned cpu = atomic_load_explicit(&v->sched.cpu, memory_order_relaxed);

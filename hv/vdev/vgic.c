@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The virtual GICv3's lines and their delivery: who has an interrupt waiting, what goes into a
 // slot, what came back. Called by core (vgic.h says how) and by the register files beside this
-// one. Takes the vgic's lock in each function of vgic.h; allocates nothing.
+// one. Takes the vgic's lock for whatever changes something; allocates nothing.
 #include "vdev/vgic_state.h"
 
 #include "lib/errno.h"

@@ -3,8 +3,10 @@
 // choice of what stands in a vcpu's slots while it runs. A state machine: it touches no hardware;
 // what the caller has to do afterwards comes back in struct vgic_effects.
 //
-// Who calls: core, for guest accesses, injections and at each guest entry and exit. Lock: each
-// function takes the vgic's own lock, which is a leaf; effects are carried out after it is free.
+// Who calls: core, for guest accesses, injections and at each guest entry and exit. Lock: what
+// changes something takes the vgic's own lock, which is a leaf; effects are carried out after it is
+// free. A read of one word takes none, so those words (ctlr, route, the bits of enabled lines, a
+// vcpu's summary, ready and asleep) are stored whole (__atomic_store_n).
 // Memory: given by the caller, charged to the domain; nothing is allocated here.
 //
 // The domain sees one security state (GICD_CTLR.DS = 1) with Group 1 only, affinity routing always
@@ -58,8 +60,8 @@ struct vgic_cpu {
 struct vgic {
     struct spinlock lock;
     struct vgic_cpu **cpu; // vcpus entries
-    // lines - 32 entries, behind them as many of route, behind those a bit per line, private ones
-    // too: which of the shared ones are enabled, as their flags say (vgic_enabled)
+    // lines - 32 entries, behind them as many of route, behind those a bit per line: which are
+    // enabled, as their flags say (vgic_enabled). The first word, of private lines, is not used.
     struct vgic_irq *spi;
     uint32_t *route;       // the same number: GICD_IROUTER as written, low half
     gpa_t gicd;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Guest accesses to the virtual GICv3: which frame, and the registers with one field per line,
 // which the distributor and the redistributors' SGI frames have at the same offsets (IHI 0069,
-// 12.9 and 12.11). Called by core for each access that no memory answered; takes the vgic's lock
-// for what is not one word.
+// 12.9 and 12.11). Called by core for each access to an address of the GIC's; takes the vgic's lock
+// for what is not a read of one word.
 #include "vdev/vgic_state.h"
 
 // Virtual interfaces keep at least five bits of priority (ICH_VTR_EL2.PRIbits).
@@ -49,7 +49,7 @@ static void reg_write(const struct vgic_reg *r, struct vgic *v, unsigned vcpu, u
     }
 }
 
-// A field of one line. Its writers get the field's value, also when it is zero.
+// A field of one line. Who writes fields of one bit gets ones only, or all: enum written.
 struct field {
     struct vgic *v;
     struct vgic_irq *l;
@@ -87,7 +87,8 @@ static unsigned enabled_get(const struct vgic_irq *l)
 
 static void enable_set(const struct field *f, unsigned value)
 {
-    if (!value || line_has(f->l, LINE_ENABLED)) {
+    (void)value;
+    if (line_has(f->l, LINE_ENABLED)) {
         return;
     }
     line_set(f->l, LINE_ENABLED);
@@ -100,7 +101,8 @@ static void enable_set(const struct field *f, unsigned value)
 
 static void enable_clear(const struct field *f, unsigned value)
 {
-    if (!value || !line_has(f->l, LINE_ENABLED)) {
+    (void)value;
+    if (!line_has(f->l, LINE_ENABLED)) {
         return;
     }
     line_clear(f->l, LINE_ENABLED);
@@ -121,7 +123,8 @@ static unsigned pending_get(const struct vgic_irq *l)
 
 static void pending_set(const struct field *f, unsigned value)
 {
-    if (value && !line_has(f->l, LINE_LATCH)) {
+    (void)value;
+    if (!line_has(f->l, LINE_LATCH)) {
         line_set(f->l, LINE_LATCH);
         vgic_line_update(f->v, f->l, f->irq, f->e);
     }
@@ -129,7 +132,8 @@ static void pending_set(const struct field *f, unsigned value)
 
 static void pending_clear(const struct field *f, unsigned value)
 {
-    if (value && (f->l->flags & (LINE_LATCH | LINE_SLOT_LATCH))) {
+    (void)value;
+    if (f->l->flags & (LINE_LATCH | LINE_SLOT_LATCH)) {
         vgic_line_forget_latch(f->l);
         vgic_line_update(f->v, f->l, f->irq, f->e);
     }
@@ -143,7 +147,8 @@ static unsigned active_get(const struct vgic_irq *l)
 
 static void active_set(const struct field *f, unsigned value)
 {
-    if (value && !active_get(f->l)) {
+    (void)value;
+    if (!active_get(f->l)) {
         line_set(f->l, LINE_ACTIVE);
         vgic_line_update(f->v, f->l, f->irq, f->e);
     }
@@ -151,7 +156,8 @@ static void active_set(const struct field *f, unsigned value)
 
 static void active_clear(const struct field *f, unsigned value)
 {
-    if (value && (line_has(f->l, LINE_ACTIVE) || line_has(f->l, LINE_IN_SLOT))) {
+    (void)value;
+    if (line_has(f->l, LINE_ACTIVE) || line_has(f->l, LINE_IN_SLOT)) {
         vgic_line_forget_active(f->l);
         vgic_line_update(f->v, f->l, f->irq, f->e);
     }
@@ -290,8 +296,8 @@ static void fields_write(const struct line_reg *r, struct field *f, unsigned cou
 static void ones_write(const struct line_reg *r, struct field *f, unsigned count, uint64_t value)
 {
     uint32_t enabled = *vgic_enabled(f->v, f->vcpu, f->irq);
-    uint32_t idle = r->written == BY_ONES_ON ? enabled : r->written == BY_ONES_OFF ? ~enabled : 0;
-    uint32_t ones = (uint32_t)(value & ((1ull << count) - 1)) & ~idle;
+    uint32_t no_change = r->written == BY_ONES_ON ? enabled : r->written == BY_ONES_OFF ? ~enabled : 0;
+    uint32_t ones = (uint32_t)(value & ((1ull << count) - 1)) & ~no_change;
     struct field one = *f;
 
     for (; ones; ones &= ones - 1) {

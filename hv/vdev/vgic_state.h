@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the files of the vgic share and nobody else sees: a line's flags, the one function that
-// keeps queues right, and the shape of register tables. All of it under the vgic's lock.
+// keeps queues right, and the shape of register tables. Under the vgic's lock, but for reads of one
+// word (vgic.h).
 #ifndef VDEV_VGIC_STATE_H
 #define VDEV_VGIC_STATE_H
 
