@@ -472,18 +472,23 @@ static void follow_lend(struct world *w, unsigned who, unsigned spot)
     model_unlent(&w->model, who, spot);
 }
 
-// What a dying domain mapped, as far as it has ended: all, when it is gone.
-static void follow_mapped(struct world *w, unsigned who)
+enum whose { OF_OTHERS, ITS_OWN };
+
+// What a dying domain mapped of others' frames, or of those that are its own by now, as far as it
+// has ended: all, when it is gone.
+static void follow_mapped(struct world *w, unsigned who, enum whose whose)
 {
     for (unsigned i = 0; i < MODEL_SPOTS; i++) {
-        uint8_t type = w->model.domain[who].spot[i].type;
+        const struct model_spot *s = &w->model.domain[who].spot[i];
+        bool own = s->type == SPOT_LEND && w->model.frame[s->frame].owner == who;
 
-        if (w->domain[who] != NULL && record_at(w, who, spot_gfn(&w->model, who, i)) != NULL) {
+        if (own != (whose == ITS_OWN) ||
+            (w->domain[who] != NULL && record_at(w, who, spot_gfn(&w->model, who, i)) != NULL)) {
             continue;
         }
-        if (type == SPOT_LEND) {
+        if (s->type == SPOT_LEND) {
             follow_lend(w, who, i);
-        } else if (type == SPOT_VIEW || type == SPOT_SINK) {
+        } else if (s->type == SPOT_VIEW || s->type == SPOT_SINK) {
             model_unviewed(&w->model, who, i);
         }
     }
@@ -536,7 +541,9 @@ static void follow_held(struct world *w, unsigned who)
 }
 
 // Several may have come further in one operation, or to their ends: what they mapped and their
-// ports have ended on the way, and only then is it seen what others have of them.
+// ports have ended on the way, and only then is it seen what others have of them. A frame that one
+// adopted passes to nobody whose own record of it ended as well: a fief's guests end before its
+// manager does, and of others the order left no trace.
 void facts_follow_drain(struct world *w)
 {
     struct model *m = &w->model;
@@ -544,8 +551,13 @@ void facts_follow_drain(struct world *w)
     for (unsigned who = 1; who < MODEL_DOMAINS; who++) {
         if (m->domain[who].life == LIFE_ENDS) {
             w->domain[who] = facts_find(w, m->domain[who].identity);
-            follow_mapped(w, who);
+            follow_mapped(w, who, OF_OTHERS);
             follow_ports(w, who);
+        }
+    }
+    for (unsigned who = 1; who < MODEL_DOMAINS; who++) {
+        if (m->domain[who].life == LIFE_ENDS) {
+            follow_mapped(w, who, ITS_OWN);
         }
     }
     follow_owned(w, SPOT_VIEW);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// links: hv -Wl,--wrap=account_refund -Wl,--wrap=account_release
+// links: hv -Wl,--wrap=account_refund -Wl,--wrap=account_refund_first -Wl,--wrap=account_release
 // The model as oracle over random operations of dom0 and three guests, and of a fourth that manages
 // a fief with a guest of its own: memory, blocks, views, lends in all directions and from fief to
 // fief, ports, claims, ends that are begun and left with the receipts of them, charges that fail,
@@ -28,6 +28,8 @@ const char *__asan_default_options(void)
 // Bugs that are planted: the n-th call from now does nothing.
 static unsigned lose_refund, lose_release;
 
+enum refunded __real_account_refund_first(struct account *a, enum frame_class c);
+enum refunded __wrap_account_refund_first(struct account *a, enum frame_class c);
 void __real_account_refund(struct account *a, mfn_t m);
 void __wrap_account_refund(struct account *a, mfn_t m);
 void __real_account_release(struct account *a, uint64_t count);
@@ -38,8 +40,25 @@ static bool lost(unsigned *n)
     return *n != 0 && --*n == 0;
 }
 
+// What goes back is mapped by nobody. Of several who end in one operation, no comparison sees it.
+static void must_be_unmapped(mfn_t m)
+{
+    for (uint32_t i = 0; m.n != 0 && frame_class(m) != FC_P2M && i < 1u << frame_order(m); i++) {
+        if (frame_uses(mfn(m.n + i), FRAME_MAPS) != 0) {
+            oracle_world.model.wrong = "a frame goes back to the pool that is mapped";
+        }
+    }
+}
+
+enum refunded __wrap_account_refund_first(struct account *a, enum frame_class c)
+{
+    must_be_unmapped(mfn(a->list[c]));
+    return __real_account_refund_first(a, c);
+}
+
 void __wrap_account_refund(struct account *a, mfn_t m)
 {
+    must_be_unmapped(m);
     if (!lost(&lose_refund)) {
         __real_account_refund(a, m);
     }

@@ -191,6 +191,62 @@ static void what_it_holds_leaves_with_it(void **state)
     check_all_back("all");
 }
 
+// A frame that the manager adopted and that its guest maps as well.
+static mfn_t adopted_beside(struct domain *guest, uint32_t *handle)
+{
+    mfn_t m = entry(manager, RAM).mfn;
+
+    grant(manager, 1, RAM, manager);
+    grant_entry(manager, 1)->domid = 0; // the seat
+    grant(manager, 2, RAM, guest);
+    *word(manager, RAM) = 77;
+    (void)lend(manager, AWAY, manager, 1);
+    *handle = lend(guest, AWAY, manager, 2);
+    assert_int_equal(memory_decrease(manager, gfn(RAM), 0), 0);
+    check("an adoption by the manager");
+    assert_ptr_equal(account_of_frame(m), &manager->account);
+    return m;
+}
+
+static void what_it_adopted_passes_to_its_guest(void **state)
+{
+    struct domain *guest;
+    uint32_t handle;
+    mfn_t m;
+
+    (void)state;
+    carve(FIEF_STAYS);
+    guest = rich_member_of(fief);
+    m = adopted_beside(guest, &handle);
+    guest_end(manager);
+    check("the manager's death");
+    assert_ptr_equal(account_of_frame(m), &guest->account);
+    assert_int_equal(guest->account.held[FC_ADOPTED], 1);
+    assert_int_equal(*word(guest, AWAY), 77);
+    unlend(guest, AWAY, handle);
+    assert_int_equal(frame_class(m), FC_FREE);
+    guest_end(guest);
+    end_fief();
+    check_all_back("all");
+}
+
+// Its guest ends before it, so nobody is left to adopt it.
+static void what_it_adopted_goes_back_when_the_fief_ends_too(void **state)
+{
+    struct receipt r;
+    uint32_t handle;
+    mfn_t m;
+
+    (void)state;
+    carve(FIEF_ENDS);
+    m = adopted_beside(rich_member_of(fief), &handle);
+    guest_end(manager);
+    assert_int_equal(frame_class(m), FC_FREE);
+    assert_true(receipt_read(fief_root, 0, &r));
+    assert_int_equal(r.notes.adopted, 0);
+    check_all_back("all");
+}
+
 // Claims are of a pool: one that the toolstack has forgotten does not go along.
 static void a_claim_ends_with_the_change(void **state)
 {
@@ -214,6 +270,8 @@ int main(void)
         cmocka_unit_test_setup(it_cannot_take_more_than_its_fief_has, set_up),
         cmocka_unit_test_setup(lends_stay_paid_when_the_fief_is_taken_back, set_up),
         cmocka_unit_test_setup(what_it_holds_leaves_with_it, set_up),
+        cmocka_unit_test_setup(what_it_adopted_passes_to_its_guest, set_up),
+        cmocka_unit_test_setup(what_it_adopted_goes_back_when_the_fief_ends_too, set_up),
         cmocka_unit_test_setup(a_claim_ends_with_the_change, set_up),
     };
 
