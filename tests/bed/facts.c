@@ -460,14 +460,16 @@ void facts_print(const struct facts *model, const struct facts *hv)
     }
 }
 
-// A lend of a dying domain has ended. Of another dying one's frame it may have been by way of an
-// adoption, with no trace left: then who adopted is not the model's to know.
+// A lend of a dying domain has ended. If the frame is another dying one's, or others were at work
+// beside, that may have been by way of an adoption, with no trace left: then who adopted is not the
+// model's to know.
 static void follow_lend(struct world *w, unsigned who, unsigned spot)
 {
     unsigned owner = w->model.frame[w->model.domain[who].spot[spot].frame].owner;
 
-    if (owner != who && owner != MODEL_NOBODY && w->model.domain[owner].life == LIFE_ENDS) {
-        w->model.domain[owner].adopted_unseen = w->model.domain[who].adopted_unseen = true;
+    if (owner != who && owner != MODEL_NOBODY && (dies(w, owner) || w->model.beside)) {
+        w->model.domain[who].adopted_unseen = true;
+        w->model.domain[owner].adopted_unseen |= dies(w, owner);
     }
     model_unlent(&w->model, who, spot);
 }

@@ -134,6 +134,7 @@ static void apply_populate_block(struct world *w, const struct op *o, const stru
 static void apply_decrease(struct world *w, const struct op *o, const struct outcome *out)
 {
     if (worked(w, model_may_let_go(&w->model, o->who, o->spot), out->result == 1)) {
+        facts_follow_drain(w); // who maps it and ends may have come that far before
         model_taken(&w->model, o->who, o->spot);
     }
 }
@@ -143,6 +144,7 @@ static void apply_decrease_block(struct world *w, const struct op *o, const stru
     bool lives = domain_of(w, o->who)->life == LIFE_LIVES;
 
     if (worked(w, lives ? MUST_WORK : MUST_FAIL, out->result == 1)) {
+        facts_follow_drain(w); // as above
         model_block_taken(&w->model, o->who);
     }
 }
@@ -161,11 +163,13 @@ static void encode_share(struct world *w, const struct op *o, struct call *c, ui
 static void apply_share(struct world *w, const struct op *o, const struct outcome *out)
 {
     struct domain *d = w->domain[o->who];
-    mfn_t m;
+    uint32_t frame = 0; // of one that is gone
 
     if (worked(w, model_may_displace(&w->model, o->who, o->spot), out->result == 0)) {
-        m = o->flag ? d->gnttab.frame[0] : d->shared_info;
-        model_shown(&w->model, o->who, o->spot, m.n - SIM_MFN_BASE);
+        if (d != NULL) {
+            frame = (o->flag ? d->gnttab.frame[0].n : d->shared_info.n) - SIM_MFN_BASE;
+        }
+        model_shown(&w->model, o->who, o->spot, frame);
     }
 }
 
@@ -304,6 +308,7 @@ static void apply_unlend(struct world *w, const struct op *o, const struct outco
     bool lent = domain_of(w, o->who)->spot[o->spot].type == SPOT_LEND;
 
     if (worked(w, lent ? MUST_WORK : MUST_FAIL, out->result == 0 && u->status == GNTST_okay)) {
+        facts_follow_drain(w); // as above
         model_unlent(&w->model, o->who, o->spot);
     }
 }

@@ -26,7 +26,7 @@ struct world oracle_world;
 // Written by the processes that play.
 static struct {
     unsigned at;
-    uint64_t comparisons, lock_checks, adoptions, exchanges, inherited, outside;
+    uint64_t comparisons, lock_checks, adoptions, exchanges, inherited, outside, passed;
     unsigned chosen; // operations in the list
     struct op list[ORACLE_LIST];
 } *shared;
@@ -65,12 +65,19 @@ uint64_t oracle_outside(void)
     return shared != NULL ? shared->outside : 0;
 }
 
-static void count_adoption(const struct model *m, unsigned who, unsigned owner)
+uint64_t oracle_passed(void)
 {
+    return shared != NULL ? shared->passed : 0;
+}
+
+static void count_adoption(const struct model *m, unsigned who, uint32_t frame)
+{
+    unsigned owner = m->frame[frame].owner;
     bool ends = m->domain[owner].life == LIFE_ENDS;
 
     shared->adoptions++;
     shared->inherited += ends;
+    shared->passed += m->frame[frame].class == FC_ADOPTED;
     shared->exchanges += model_fief(who) != model_fief(owner);
     shared->outside += ends && who != model_ruler(owner) && model_ruler(who) != model_ruler(owner);
 }
@@ -91,7 +98,7 @@ static unsigned ask_adopter(const struct model *m, uint32_t frame, unsigned *spo
         if (s->type == SPOT_LEND && s->frame == frame && s->promised && h.frame == frame &&
             h.type == SPOT_LEND && !h.promised) {
             *spot = i;
-            count_adoption(m, who, m->frame[frame].owner);
+            count_adoption(m, who, frame);
             return who;
         }
     }
@@ -426,6 +433,16 @@ static bool explains(struct world *w, const struct op *ops, const struct outcome
     return (w->model.wrong == NULL || voice == ORACLE_LOUD) && compare(w, voice);
 }
 
+// The pointers to those who went meanwhile: their frames may be others' by now.
+static void forget_gone(struct world *w)
+{
+    for (unsigned who = 1; who < MODEL_DOMAINS; who++) {
+        if (w->model.domain[who].life != LIFE_NONE) {
+            w->domain[who] = facts_find(w, w->model.domain[who].identity);
+        }
+    }
+}
+
 static bool play_group(struct world *w, const struct op *ops, unsigned n, enum oracle_voice voice)
 {
     static struct world before;
@@ -436,6 +453,7 @@ static bool play_group(struct world *w, const struct op *ops, unsigned n, enum o
 
     w->model.scarce = is_hogged();
     w->model.beside = true;
+    forget_gone(w);
     before = *w;
     if (broken != NULL) {
         if (voice == ORACLE_LOUD) {

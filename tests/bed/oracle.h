@@ -43,6 +43,7 @@ uint64_t oracle_adoptions(void);
 uint64_t oracle_exchanges(void); // of them, from one fief's budget to the other's
 uint64_t oracle_inherited(void); // and from an owner whose end had begun
 
+uint64_t oracle_passed(void); // from an adopter to the next that maps it
 uint64_t oracle_outside(void); // by one who has no number in its fief, for a receipt
 
 // The second fief's seat: a domain of dom0's that is paused takes it, of a fief made for it if

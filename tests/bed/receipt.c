@@ -115,7 +115,8 @@ void receipt_follow_peaks(struct world *w)
     for (unsigned who = 1; who < MODEL_DOMAINS; who++) {
         uint64_t held = 0, peak;
 
-        if (w->model.domain[who].life != LIFE_LIVES) {
+        // Side by side, one that no operation ended so far may be gone: the views differ then.
+        if (w->model.domain[who].life != LIFE_LIVES || w->domain[who] == NULL) {
             continue;
         }
         for (unsigned c = 0; c < FC_COUNT; c++) {
