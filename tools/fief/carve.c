@@ -247,9 +247,9 @@ int command_grant(const struct options *o, int argc, char **argv)
     return EXIT_GOOD;
 }
 
-static void change_budget(const char *who, const struct fief_node *n, const char *memory)
+static void change_budget(const char *who, const struct fief_node *n, uint64_t frames)
 {
-    struct fief_grant g = {.identity = n->identity, .frames = frames_of(memory)};
+    struct fief_grant g = {.identity = n->identity, .frames = frames};
     long error = hv_call(FIEF_OP_set_budget, &g, sizeof(g));
 
     if (error == -ENOMEM && g.frames > n->budget) {
@@ -290,6 +290,7 @@ static void change_limits(const struct options *o, const char *who, const struct
 int command_limit(const struct options *o, int argc, char **argv)
 {
     struct fief_share share = share_wanted(o);
+    uint64_t frames = o->memory ? frames_of(o->memory) : 0; // wrong usage changes nothing
     struct fief_node n;
     bool limits = false;
 
@@ -303,14 +304,14 @@ int command_limit(const struct options *o, int argc, char **argv)
         limits = limits || o->neighbour[i];
     }
     if (!o->memory && !limits && !o->weight && !o->cap) {
-        fail(EXIT_USAGE, "limit %s: which? None is given", argv[0]);
+        fail(EXIT_USAGE, "limit %s: nothing to change; give -m, a limit, --weight or --cap", argv[0]);
     }
     n = fief_named(argv[0]);
     if (limits) {
         change_limits(o, argv[0], &n);
     }
     if (o->memory) {
-        change_budget(argv[0], &n, o->memory);
+        change_budget(argv[0], &n, frames);
     }
     share_change(argv[0], n.identity, share);
     return EXIT_GOOD;
