@@ -47,6 +47,8 @@ static struct {
     char text[IN_SIZE];
 } in;
 
+static _Atomic uint32_t screens;
+
 static enum log_level own_level = LOG_INFO;
 static enum log_level guest_level = LOG_WARNING;
 
@@ -242,6 +244,16 @@ void console_line(const struct domain *d, const char *text)
 
     (void)format(who, sizeof(who), "d%u", d->domid);
     message(who, text);
+}
+
+uint32_t console_screens(void)
+{
+    return atomic_load_explicit(&screens, memory_order_relaxed);
+}
+
+void console_count_screen(int change)
+{
+    atomic_fetch_add_explicit(&screens, (uint32_t)change, memory_order_relaxed);
 }
 
 // The domain that holds the console, or null.

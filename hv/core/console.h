@@ -21,6 +21,9 @@ void guest_printk(const struct domain *d, const char *fmt, ...)
 // A line of a domain whose screen the real console is, whatever the levels are: to the console and
 // the machine's log, with the domain's number in front.
 void console_line(const struct domain *d, const char *text);
+// How many domains have such a screen; they share the time of the line.
+uint32_t console_screens(void);
+void console_count_screen(int change);
 // An answer to a person: shown whatever the levels are.
 void console_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 // Messages up to this level are shown (own, guests').

@@ -153,7 +153,7 @@ struct domain {
     struct serial serial;
     union {
         uint64_t console_full_ns; // console ring: full since then, 0: it was not; under p2m.lock
-        uint64_t screen_until_ns; // screen: when all lines so far have had their time; under lock
+        uint64_t screen_until_ns; // screen: when all so far has had its time; under domain.lock
     };
     _Atomic(struct neighbours *) neighbours; // of its seat (neighbour.h); null: it holds none
 };

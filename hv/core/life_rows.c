@@ -4,6 +4,7 @@
 // how much it takes, for those who ask before (price.c).
 #include "core/life_rows.h"
 
+#include "core/console.h"
 #include "core/fief.h"
 #include "core/lifecycle.h"
 #include "core/stretch.h"
@@ -71,6 +72,7 @@ int life_make_domid(struct domain *d, const struct domain_config *c)
     err = fief_take_number(d->fief, c->domid, &d->domid);
     if (err == 0) {
         format(d->account.name, sizeof(d->account.name), "domain %u", d->domid);
+        console_count_screen(d->holdings & HOLDS_SCREEN ? 1 : 0);
     } else {
         allowance_put(a, FIEF_DOMAINS, 1);
         allowance_put(a, FIEF_VCPUS, c->vcpus);

@@ -7,6 +7,7 @@
 #include "core/lifecycle.h"
 
 #include "abi/xen.h"
+#include "core/console.h"
 #include "core/evtchn_abi.h"
 #include "core/fief_life.h"
 #include "core/life_rows.h"
@@ -154,6 +155,7 @@ static enum step settle_domid(struct domain *d)
     }
     allowance_put(&d->fief->allowance, FIEF_DOMAINS, 1);
     allowance_put(&d->fief->allowance, FIEF_VCPUS, d->counted_vcpus);
+    console_count_screen(d->holdings & HOLDS_SCREEN ? -1 : 0);
     d->life = LIFE_DEAD;
     // The last wait: short, without a lock, and counted as being outside, so that two who wait for
     // each other both go on (docs/locking.md).

@@ -13,10 +13,15 @@
 
 #define CONSOLE_PIECE 128u // characters between two looks at who else is waiting
 #define CONSOLE_WAIT_NS 100000000ull // for room, until the next look
-#define SCREEN_LINE_NS 5000000ull // time of a line on a screen that others use, too: 200 a second
-#define SCREEN_AHEAD_NS 2000000000ull // what may be shown at once: 400 lines
+#define SCREEN_FRAME 11u // "(d32767) " in front of a line, and what ends it
+// A serial line of 115200 baud takes 11520 characters a second. All screens together may have 5000:
+// who drains the queue gets to its end, and dom0 has the rest.
+#define SCREEN_CHAR_NS 200000ull
+// What may be shown at once: 1500 characters by all together. With a line more from each of
+// sixteen, which is begun before its time, it is less than half of the console's queue.
+#define SCREEN_AHEAD_NS 300000000ull
 
-// Whether another line may begin: not when a screen is too many lines ahead of its time.
+// Whether another line may begin: not when a screen is too far ahead of its time.
 static bool line_may_begin(const struct domain *d)
 {
     return !(d->holdings & HOLDS_SCREEN) || d->screen_until_ns < time_now() + SCREEN_AHEAD_NS;
@@ -36,10 +41,11 @@ static void line_take(struct domain *d, char line[DOMAIN_CONSOLE_LINE])
 {
     memcpy(line, d->console_line, d->console_used);
     line[d->console_used] = 0;
-    d->console_used = 0;
     if (d->holdings & HOLDS_SCREEN) {
-        d->screen_until_ns = MAX(d->screen_until_ns, time_now()) + SCREEN_LINE_NS;
+        d->screen_until_ns = MAX(d->screen_until_ns, time_now()) +
+                             (d->console_used + SCREEN_FRAME) * SCREEN_CHAR_NS * console_screens();
     }
+    d->console_used = 0;
 }
 
 // Up to the end of a line, which is shown with no lock held: the real line is slow.
@@ -132,6 +138,15 @@ static long console_io_write(struct hcall *h)
     return 0;
 }
 
+// A screen has no keyboard, whatever ring a toolstack has made for it.
+static size_t read_piece(struct domain *d, char *s, size_t room)
+{
+    if (d->holdings & HOLDS_CONSOLE) {
+        return console_read_input(s, room);
+    }
+    return pv_console_offered(d) ? pv_console_read(d, s, room) : 0;
+}
+
 // Returns how many characters were read. The buffer is pinned first: a character that was taken
 // cannot be put back.
 static long console_io_read(struct hcall *h)
@@ -147,8 +162,7 @@ static long console_io_read(struct hcall *h)
     if (guest_out_pin(h, &out, guest_ptr(h->reg[2]), room) != 0) {
         return -E_FAULT;
     }
-    n = h->caller->holdings & HOLDS_CONSOLE ? console_read_input(piece, room)
-                                            : pv_console_read(h->caller, piece, room);
+    n = read_piece(h->caller, piece, room);
     if (n != 0) {
         guest_out_write(&out, piece);
     }

@@ -26,7 +26,7 @@
 #define TEXT_AT 0x40100000ull
 #define CONSOLE_IO 18u
 #define CHARGES_MAX 2000u
-#define LINES 100u
+#define LINES 300u
 
 static uint8_t kernel[FILE_SIZE], ramdisk[RAMDISK_SIZE], host[4096];
 static struct domain_node node;
@@ -303,6 +303,7 @@ static long say(struct domain *d, const char *text)
 // Line by line with its number, whatever the levels of guests' messages are.
 static void speaks_on_the_console(void **state)
 {
+    struct xencons_interface *ring;
     struct domain *d;
 
     (void)state;
@@ -319,6 +320,11 @@ static void speaks_on_the_console(void **state)
     assert_int_equal(bed_call_as(d->vcpu[0], CONSOLE_IO, CONSOLEIO_read, 9, TEXT_AT), 0);
     // a ring that a toolstack would give it is not its screen
     d->hvm_param[PARAM_CONSOLE_PFN] = TEXT_AT >> PAGE_SHIFT;
+    ring = bed_memory(d, TEXT_AT);
+    memset(ring, 0, sizeof(*ring));
+    ring->in_prod = 3;
+    assert_int_equal(bed_call_as(d->vcpu[0], CONSOLE_IO, CONSOLEIO_read, 9, RAMDISK_AT), 0);
+    assert_int_equal(ring->in_cons, 0);
     sim_console_clear();
     assert_int_equal(say(d, "three\n"), 0);
     assert_string_equal(sim_console(), "(d1) three\n");
@@ -326,33 +332,87 @@ static void speaks_on_the_console(void **state)
     end(d);
 }
 
-// Who writes more lines than may be shown waits for their time, and no line is lost.
-static void waits_for_its_lines(void **state)
+// How long it takes to show LINES lines, when all that may be shown at once has been.
+static uint64_t time_of_lines(struct domain *d)
 {
     const uint64_t argument[5] = {CONSOLEIO_write, LINES * 3ull, TEXT_AT};
-    struct domain *d = must_build();
     char *text = bed_memory(d, TEXT_AT);
     uint64_t began = time_now();
-    unsigned lines = 0;
     long result = -1;
 
-    (void)state;
     for (unsigned i = 0; i < LINES * 3; i++) {
         text[i] = "ab\n"[i % 3];
     }
-    assert_int_equal(domain_unpause_by_tools(d), 0);
-    d->screen_until_ns = began + 2000000000; // four hundred lines have been shown just now
-    sim_set_drift(1000);
-    sim_console_clear();
+    d->screen_until_ns = began + 300000000;
     assert_int_equal(bed_try(d->vcpu[0], CONSOLE_IO, argument, &result), BED_DONE);
     assert_int_equal(result, 0);
-    // Two hundred a second.
-    assert_in_range(time_now() - began, (LINES - 20) * 5000000ull, (LINES + 20) * 5000000ull);
+    return time_now() - began;
+}
+
+// Who writes more than may be shown waits for its time, and no line is lost.
+static void waits_for_its_lines(void **state)
+{
+    struct domain *d = must_build();
+    unsigned lines = 0;
+
+    (void)state;
+    assert_int_equal(domain_unpause_by_tools(d), 0);
+    sim_set_drift(1000);
+    sim_console_clear();
+    // Five thousand characters a second, with what stands around each line.
+    assert_in_range(time_of_lines(d), LINES * 13 * 200000ull - 110000000,
+                    LINES * 13 * 200000ull + 110000000);
     for (const char *p = sim_console(); (p = strstr(p, "(d1) ab\n")) != NULL; p++) {
         lines++;
     }
     assert_int_equal(lines, LINES);
     end(d);
+}
+
+static uint64_t time_of(struct domain *d, const char *text)
+{
+    uint64_t began = time_now();
+
+    d->screen_until_ns = 0;
+    assert_int_equal(say(d, text), 0);
+    return d->screen_until_ns - began;
+}
+
+// A serial line takes its time for characters, not for lines.
+static void long_lines_take_longer(void **state)
+{
+    char text[DOMAIN_CONSOLE_LINE];
+    struct domain *d = must_build();
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    text[DOMAIN_CONSOLE_LINE - 1] = 0; // as much as one line is
+    sim_set_drift(0);
+    assert_int_equal(time_of(d, "x\n"), (1 + 11) * 200000);
+    assert_int_equal(time_of(d, text), (DOMAIN_CONSOLE_LINE - 1 + 11) * 200000);
+    end(d);
+}
+
+// The line is one: what one screen may take becomes less with each other that there is.
+static void screens_share_the_line(void **state)
+{
+    const uint64_t alone = LINES * 13 * 200000ull;
+    const uint64_t near = 110000000; // it looks again each 100 ms
+    struct domain *d[3];
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_COUNT(d); i++) {
+        assert_int_equal(console_screens(), i);
+        d[i] = must_build();
+    }
+    assert_int_equal(domain_unpause_by_tools(d[0]), 0);
+    sim_set_drift(1000);
+    assert_in_range(time_of_lines(d[0]), 3 * alone - near, 3 * alone + near);
+    assert_int_equal(tools_destroy(d[2]->domid), 0);
+    assert_int_equal(tools_destroy(d[1]->domid), 0);
+    assert_in_range(time_of_lines(d[0]), alone - near, alone + near);
+    end(d[0]);
+    assert_int_equal(console_screens(), 0);
 }
 
 int main(void)
@@ -366,6 +426,8 @@ int main(void)
         cmocka_unit_test_setup(without_blocks, setup),
         cmocka_unit_test_setup(speaks_on_the_console, setup),
         cmocka_unit_test_setup(waits_for_its_lines, setup),
+        cmocka_unit_test_setup(long_lines_take_longer, setup),
+        cmocka_unit_test_setup(screens_share_the_line, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
