@@ -8,6 +8,7 @@
 
 #include <libfdt.h>
 
+#include "abi/fief_op.h"
 #include "boot/dt.h"
 #include "boot/modules.h"
 #include "core/share.h"
@@ -17,7 +18,6 @@
 #define CHOSEN_PATH 48u
 #define FRAME_KIB (PAGE_SIZE >> 10)
 #define SPIS_MAX (1020u - 32u) // shared interrupts that a GIC can have (Arm GIC architecture)
-#define CAP_MAX 6400u          // percent, as FIEF_OP_set_share has it
 #define LIMIT_MAX (ALLOWANCE_NO_LIMIT - 1)
 #define TABLE_MIB_MAX 65536u
 
@@ -184,7 +184,7 @@ static const struct property properties[] = {
     LIMIT("fief,neighbour-ports", neighbour[NEIGHBOUR_PORTS]),
     LIMIT("fief,neighbour-lends", neighbour[NEIGHBOUR_LENDS]),
     {NUMBER("fief,weight", weight, 1, SHARE_WEIGHT_MAX), .managers_own = true},
-    {NUMBER("fief,cap", cap, 0, CAP_MAX), .managers_own = true},
+    {NUMBER("fief,cap", cap, 0, FIEF_CAP_MAX), .managers_own = true},
     {.name = "fief,rights", .read = read_rights, .managers_own = true},
     {.name = "fief,on-manager-death", .read = read_end, .managers_own = true},
 };
@@ -278,10 +278,14 @@ static void read_name(const void *fdt, int node, char out[ACCOUNT_NAME_MAX])
     unsigned length;
     const char *name = dt_name(fdt, node, &length);
 
+    if (length == 0) {
+        string_copy(out, "?", ACCOUNT_NAME_MAX);
+        return;
+    }
     length = MIN(length, ACCOUNT_NAME_MAX - 1);
     memcpy(out, name, length);
     out[length] = 0;
-    for (unsigned i = 0; i < length || i == 0; i++) {
+    for (unsigned i = 0; i < length; i++) {
         if (out[i] <= ' ' || out[i] > '~') {
             out[i] = '?';
         }

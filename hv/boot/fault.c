@@ -5,6 +5,15 @@
 
 #include "lib/printf.h"
 
+static void make_printable(char *s)
+{
+    for (; *s; s++) {
+        if (*s < ' ' || *s > '~') {
+            *s = '?';
+        }
+    }
+}
+
 bool fault_say(struct fault *f, const char *fmt, ...)
 {
     va_list ap;
@@ -12,5 +21,6 @@ bool fault_say(struct fault *f, const char *fmt, ...)
     va_start(ap, fmt);
     (void)vformat(f->text, sizeof(f->text), fmt, ap);
     va_end(ap);
+    make_printable(f->text);
     return false;
 }

@@ -255,6 +255,32 @@ static void wrong_modules(void **state)
     refused("is in memory that the device tree reserves");
 }
 
+// What the tree says does not drive the terminal of who reads the console.
+static void unprintable_names(void **state)
+{
+    (void)state;
+    usual();
+    tree_bytes(&tree, "fief,\033[2J\n\x9b", "", 0);
+    refused("'fief,?[2J?\?' is not offered");
+    usual();
+    tree_bytes(&tree, "fief,rights", "\033c", 3);
+    refused("'fief,rights' cannot be \"?c\"");
+    usual();
+    tree_node(&tree, PATH, "a\033[31m");
+    refused("'a?[31m' is not one kernel");
+}
+
+static void name_of_nothing(void **state)
+{
+    (void)state;
+    tree_usual(&tree);
+    add_domain("@1");
+    begin();
+    memset(domains.name, 'x', sizeof(domains.name));
+    assert_true(next());
+    assert_string_equal(domains.name, "?");
+}
+
 // A bad one does not keep a good one from being read, nor dom0.
 static void one_bad_among_others(void **state)
 {
@@ -460,6 +486,7 @@ int main(void)
         cmocka_unit_test(an_ordinary_guest), cmocka_unit_test(a_manager),
         cmocka_unit_test(wrong_properties),  cmocka_unit_test(missing_parts),
         cmocka_unit_test(wrong_modules),     cmocka_unit_test(one_bad_among_others),
+        cmocka_unit_test(unprintable_names), cmocka_unit_test(name_of_nothing),
         cmocka_unit_test(too_many),          cmocka_unit_test(places_in_its_memory),
         cmocka_unit_test(two_banks),         cmocka_unit_test(its_tree),
         cmocka_unit_test(room_for_its_tree), cmocka_unit_test(broken_trees),
