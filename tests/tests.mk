@@ -111,5 +111,5 @@ host-soak:
 check: layers syntax $(CK_BINS)
 	@tests/run_host.py $(CK_BINS)
 
--include $(patsubst %.c,$(CK)/sim/%.d,$(CK_HV) $(CK_BED) $(CK_TESTS))
+-include $(patsubst %.c,$(CK)/sim/%.d,$(CK_HV) $(CK_BED) $(CK_TESTS) $(wildcard hv/boot/*.c))
 -include $(patsubst %.c,$(CK)/arm64/%.d,$(CK_TESTS)) $(HV_C:%.c=$(CK)/syntax-clang/%.d)
