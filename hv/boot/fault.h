@@ -12,8 +12,8 @@ struct fault {
     char text[FAULT_TEXT_MAX];
 };
 
-// Writes the text (cut at FAULT_TEXT_MAX-1 characters), with '?' for what is not printable: names of
-// the tree's could drive the terminal that shows it. Always returns false, so that a check ends
+// Writes the text, cut at FAULT_TEXT_MAX-1 characters, with '?' for what is not printable, as names
+// in the tree could drive the terminal that shows it. Always returns false, so that a check ends
 // with "return fault_say(...)".
 bool fault_say(struct fault *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

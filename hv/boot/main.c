@@ -53,6 +53,7 @@ static void read_machine(uint64_t fdt)
     console_init();
     require(good);
     arch_mmu_init(&machine);
+    machine.image = arch_image();
 }
 
 static void greet(void)
@@ -104,6 +105,21 @@ static void read_domains(const void *fdt)
     }
 }
 
+// Modules that leave dom0 no room keep their domains from being started, and nothing else.
+static void make_plan(const struct plan_facts *facts)
+{
+    struct fault why;
+
+    require(plan_make_without(&plan, facts, &domains.modules, &why, &fault));
+    if (why.text[0]) {
+        for (unsigned i = 0; i < domains.count; i++) {
+            printk(LOG_ERROR, "domain %s is not started: dom0 has no place beside the modules of "
+                   "such domains: %s\n", domains.node[i].name, why.text);
+        }
+        domains.count = 0;
+    }
+}
+
 static void plan_dom0(const void *fdt)
 {
     struct plan_facts facts = {
@@ -112,7 +128,6 @@ static void plan_dom0(const void *fdt)
         .hypervisor = arch_image(),
         .kernel = modules.kernel,
         .ramdisk = modules.ramdisk,
-        .others = &domains.modules,
         .dom0_mem = options.dom0_mem,
         .table_size = ram_table_size(&machine),
     };
@@ -120,7 +135,7 @@ static void plan_dom0(const void *fdt)
     require(devices_read(&devices, fdt, &machine, &fault));
     require(image_read(&facts.image, "dom0", ram_ptr(modules.kernel.base), modules.kernel.size,
                        &fault));
-    require(plan_make(&plan, &facts, &fault));
+    make_plan(&facts);
     if (!modules.ramdisk.size) {
         printk(LOG_WARNING, "no initramfs (a module in /chosen with compatible "
                "\"multiboot,ramdisk\"): dom0 needs a root= on a disk, else give it one\n");
@@ -155,7 +170,7 @@ void boot_main(uint64_t fdt)
     read_options(tree);
     read_domains(tree);
     plan_dom0(tree);
-    ram_init(&machine, &plan, &modules, &domains.modules);
+    ram_init(&machine, &plan);
     pcpu_init();
     sched_init();
     sched_set_rate_limit(SCHED_RATE_LIMIT_US);
@@ -164,7 +179,7 @@ void boot_main(uint64_t fdt)
     cpus = arch_smp_start(&machine);
     dom0 = build_dom0(tree, cpus);
     guests_build(&domains, tree);
-    ram_add_loaded();
+    ram_add_loaded(&plan);
     guests_go();
     require(dom0_go(dom0, &fault));
     up_secondary();

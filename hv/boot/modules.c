@@ -92,6 +92,10 @@ bool module_place(const void *fdt, int parent, int node, const char *path,
                          "machine's memory", path, name ? name : "",
                          (unsigned long long)out->base, size);
     }
+    if (m->image.size && range_overlaps(m->image, *out)) {
+        return fault_say(f, "module %s/%s: 0x%llx, %llu bytes, is where Fief itself lies: load it "
+                         "elsewhere", path, name ? name : "", (unsigned long long)out->base, size);
+    }
     if (reserved(m, *out)) {
         return fault_say(f, "module %s/%s: 0x%llx, %llu bytes, is in memory that the device tree "
                          "reserves: load it elsewhere", path, name ? name : "",

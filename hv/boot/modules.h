@@ -18,7 +18,8 @@ enum module_kind { MODULE_NONE, MODULE_KERNEL, MODULE_RAMDISK, MODULE_TREE, MODU
 // What the node says it is; MODULE_NONE: no module.
 enum module_kind module_kind(const void *fdt, int node);
 // Where the module lies, by the cells of its parent; path names the parent in messages. False with
-// f filled when that is malformed, not in RAM, or in a part that the tree reserves.
+// f filled when that is malformed, not in RAM, over the hypervisor's image, or in a part that the
+// tree reserves.
 bool module_place(const void *fdt, int parent, int node, const char *path,
                   const struct machine *m, struct range *out, struct fault *f) MUST_CHECK;
 

@@ -375,6 +375,57 @@ static bool choose_extended(struct work *w)
     return true;
 }
 
+// Takes the pages of r out of the rest, and remembers those that were in it.
+static bool keep_loaded(struct plan *p, struct range r)
+{
+    struct range pages = range_widen(r, PAGE_SIZE);
+    bool ok = true;
+
+    for (unsigned i = 0; i < p->rest.count; i++) {
+        uint64_t base = MAX(pages.base, p->rest.r[i].base);
+        uint64_t end = MIN(range_end(pages), range_end(p->rest.r[i]));
+
+        if (base < end) {
+            ok = ok && rangeset_add(&p->loaded, (struct range){base, end - base});
+        }
+    }
+    return ok && rangeset_remove(&p->rest, pages);
+}
+
+// RAM that somebody may own, page 0 left out because its number means no frame.
+static bool gather_rest(const struct work *w)
+{
+    const struct machine *m = w->in->machine;
+    struct plan *p = w->out;
+    bool ok = true;
+
+    for (unsigned i = 0; i < m->bank_count; i++) {
+        ok = ok && rangeset_add(&p->rest, range_shrink(m->bank[i], PAGE_SIZE));
+    }
+    for (unsigned i = 0; i < m->reserved_count; i++) {
+        ok = ok && rangeset_remove(&p->rest, range_widen(m->reserved[i], PAGE_SIZE));
+    }
+    ok = ok && rangeset_remove(&p->rest, (struct range){0, PAGE_SIZE}) &&
+         rangeset_remove(&p->rest, range_widen(w->in->hypervisor, PAGE_SIZE)) &&
+         rangeset_remove(&p->rest, p->frame_table);
+    for (unsigned i = 0; i < p->bank_count; i++) {
+        ok = ok && rangeset_remove(&p->rest, p->bank[i]);
+    }
+    return ok;
+}
+
+static bool share_out_rest(struct work *w)
+{
+    const struct plan_facts *in = w->in;
+    bool ok = gather_rest(w) && keep_loaded(w->out, in->kernel) &&
+              keep_loaded(w->out, in->ramdisk) && keep_loaded(w->out, in->machine->fdt);
+
+    for (unsigned i = 0; i < in->others->count; i++) {
+        ok = ok && keep_loaded(w->out, in->others->r[i]);
+    }
+    return ok || too_scattered(w);
+}
+
 bool plan_make(struct plan *p, const struct plan_facts *facts, struct fault *f)
 {
     struct work w = {.in = facts, .out = p, .f = f};
@@ -385,5 +436,23 @@ bool plan_make(struct plan *p, const struct plan_facts *facts, struct fault *f)
     }
     place_grant_table(&w);
     return gather_chunks(&w) && choose_size(&w) && choose_banks(&w) && place_contents(&w) &&
-           choose_extended(&w);
+           choose_extended(&w) && share_out_rest(&w);
+}
+
+bool plan_make_without(struct plan *p, const struct plan_facts *facts, struct rangeset *others,
+                       struct fault *why, struct fault *f)
+{
+    struct plan_facts alone = *facts;
+
+    why->text[0] = 0;
+    alone.others = others;
+    if (plan_make(p, &alone, f)) {
+        return true;
+    }
+    if (others->count == 0) {
+        return false;
+    }
+    *why = *f;
+    others->count = 0;
+    return plan_make(p, &alone, f);
 }

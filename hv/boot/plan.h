@@ -33,6 +33,8 @@ struct plan {
     struct range ramdisk;              // likewise; size 0: none
     struct range dtb;                  // room for dom0's device tree
     struct range frame_table;          // in RAM that is not dom0's, page-aligned
+    struct rangeset rest;              // RAM that is nobody's: not dom0's, not the hypervisor's
+    struct rangeset loaded;            // RAM outside dom0's banks that the loader filled
     struct range grant_table;          // guest addresses: neither dom0's RAM nor a device
     unsigned extended_count;
     struct range extended[PLAN_EXTENDED_MAX]; // guest addresses for dom0 to map others' frames at
@@ -41,5 +43,10 @@ struct plan {
 // Makes the plan. Without dom0_mem dom0 gets half of the RAM, at most 4 GiB, at least what its
 // kernel and RAM disk need. False with f filled when it cannot be had.
 bool plan_make(struct plan *p, const struct plan_facts *facts, struct fault *f) MUST_CHECK;
+
+// The same with these others, and when they are what it cannot be had for, without them: others is
+// empty then, and why, else empty, has the words. False with f filled when not even that is had.
+bool plan_make_without(struct plan *p, const struct plan_facts *facts, struct rangeset *others,
+                       struct fault *why, struct fault *f) MUST_CHECK;
 
 #endif

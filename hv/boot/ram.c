@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The first owners of the machine's RAM. Called by main.c and dom0.c on the boot pcpu, no lock.
-// What the hypervisor itself takes, image and frame table, is held by its own account.
+// The first owners of the machine's RAM. Called by main.c, dom0.c and guest.c on the boot pcpu, no
+// lock. What the hypervisor itself takes, image and frame table, is held by its own account.
 #include "boot/ram.h"
 
 #include "account/account.h"
 #include "core/fief.h"
-#include "lib/panic.h"
 #include "port/mem.h"
 
 // Both are the start of frames that are part of the image.
@@ -18,8 +17,6 @@ static union {
     struct account account;
     uint8_t bytes[PAGE_SIZE];
 } own __attribute__((aligned(4096)));
-
-static struct rangeset loaded; // outside dom0's banks
 
 void *ram_ptr(uint64_t address)
 {
@@ -60,45 +57,8 @@ static void enter_own(struct range r)
                   frames_in(pages.size));
 }
 
-static void must(bool done)
+void ram_init(const struct machine *m, const struct plan *p)
 {
-    // The planner has been through the same sets, and found room in them.
-    invariant(done);
-}
-
-// RAM that somebody may own, page 0 left out because its number means no frame.
-static void gather(const struct machine *m, struct rangeset *s)
-{
-    for (unsigned i = 0; i < m->bank_count; i++) {
-        must(rangeset_add(s, m->bank[i]));
-    }
-    for (unsigned i = 0; i < m->reserved_count; i++) {
-        must(rangeset_remove(s, range_widen(m->reserved[i], PAGE_SIZE)));
-    }
-    must(rangeset_remove(s, (struct range){0, PAGE_SIZE}));
-    must(rangeset_remove(s, range_widen(arch_image(), PAGE_SIZE)));
-}
-
-// Takes the pages of r out of the set, and remembers those that were in it.
-static void keep_loaded(struct rangeset *s, struct range r)
-{
-    struct range pages = range_widen(r, PAGE_SIZE);
-
-    for (unsigned i = 0; i < s->count; i++) {
-        uint64_t base = MAX(pages.base, s->r[i].base);
-        uint64_t end = MIN(range_end(pages), range_end(s->r[i]));
-
-        if (base < end) {
-            must(rangeset_add(&loaded, (struct range){base, end - base}));
-        }
-    }
-    must(rangeset_remove(s, pages));
-}
-
-void ram_init(const struct machine *m, const struct plan *p, const struct modules *modules,
-              const struct rangeset *others)
-{
-    struct rangeset rest = {0};
     struct range all = whole(m);
 
     frame_table_init(ram_ptr(p->frame_table.base), mfn_of_paddr((paddr_t){all.base}),
@@ -107,18 +67,7 @@ void ram_init(const struct machine *m, const struct plan *p, const struct module
     account_init(&own.account, &fief_root->pool, "hypervisor");
     enter_own(arch_image());
     enter_own(p->frame_table);
-    gather(m, &rest);
-    must(rangeset_remove(&rest, p->frame_table));
-    for (unsigned i = 0; i < p->bank_count; i++) {
-        must(rangeset_remove(&rest, p->bank[i]));
-    }
-    keep_loaded(&rest, modules->kernel);
-    keep_loaded(&rest, modules->ramdisk);
-    keep_loaded(&rest, m->fdt);
-    for (unsigned i = 0; i < others->count; i++) {
-        keep_loaded(&rest, others->r[i]);
-    }
-    add_set(&rest);
+    add_set(&p->rest);
 }
 
 void ram_add_banks(const struct plan *p)
@@ -129,10 +78,9 @@ void ram_add_banks(const struct plan *p)
     }
 }
 
-void ram_add_loaded(void)
+void ram_add_loaded(const struct plan *p)
 {
-    add_set(&loaded);
-    loaded.count = 0;
+    add_set(&p->loaded);
 }
 
 void *ram_borrow(unsigned order)

@@ -3,23 +3,20 @@
 #ifndef BOOT_RAM_H
 #define BOOT_RAM_H
 
-#include "boot/modules.h"
 #include "boot/plan.h"
 
 // Bytes that the frame table of the machine takes.
 uint64_t ram_table_size(const struct machine *m);
 
 // Makes the frame table where the plan says, the hypervisor's account and the root fief, whose pool
-// gets all RAM but what is reserved, dom0's banks, and what the loader put elsewhere. others: the
-// modules of other domains.
-void ram_init(const struct machine *m, const struct plan *p, const struct modules *modules,
-              const struct rangeset *others);
+// gets all RAM but what is reserved, dom0's banks, and what the loader put elsewhere.
+void ram_init(const struct machine *m, const struct plan *p);
 
 // Gives dom0's banks to the pool, for dom0 to charge them at their place.
 void ram_add_banks(const struct plan *p);
 
 // Gives what the loader used outside dom0's banks to the pool: modules and tree are read no more.
-void ram_add_loaded(void);
+void ram_add_loaded(const struct plan *p);
 
 // A run of frames of the hypervisor's own for a while, 2^order frames, zeroed. Null: there is none.
 void *ram_borrow(unsigned order) MUST_CHECK;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A domain's memory: extents that it gets, gives back, or has put somewhere. One transaction each,
 // under the domain's p2m lock. RAM is the domain's (class ram), within what max_mem allows. Called
-// by hcall/.
+// by hcall/ and, for domains of the device tree, by boot/guest.c.
 #include "core/domain.h"
 #include "core/mapping.h"
 #include "lib/errno.h"

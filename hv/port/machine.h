@@ -20,6 +20,7 @@ struct machine {
     unsigned reserved_count;
     struct range reserved[MACHINE_RANGES_MAX]; // firmware's parts of RAM: neither used nor mapped
     struct range fdt;      // the device tree itself, in RAM
+    struct range image;    // arch_image(), when it is known; size 0: not yet
     struct range uart;     // PL011 registers; size 0: there is none
     unsigned uart_irq;     // INTID
     struct range gicd;     // GICv3 distributor

@@ -15,6 +15,7 @@
 
 static struct tree tree;
 static struct machine machine;
+static struct range image; // of the hypervisor
 static struct domains domains;
 static struct fault fault;
 static struct guest_plan plan;
@@ -64,6 +65,7 @@ static void begin(void)
     memset(&domains, 0, sizeof(domains));
     assert_true(machine_fdt_read(&machine, tree.bytes, sizeof(tree.bytes), (paddr_t){0x48000000},
                                  0x80000000, &fault));
+    machine.image = image;
 }
 
 static void read_first(void)
@@ -251,6 +253,11 @@ static void wrong_modules(void **state)
     tree_cells(&tree, "reg", 0, 0x52000000);
     refused("'reg' is missing or malformed");
     tree_cells(&tree, "reg", 0, 0x52000000, 0x1000);
+    image = (struct range){0x52000800, 0x800};
+    refused("is where Fief itself lies");
+    image = (struct range){0x52001000, 0x1000};
+    (void)good();
+    image.size = 0;
     assert_int_equal(fdt_add_mem_rsv(tree.bytes, 0x52000000, 0x1000), 0);
     refused("is in memory that the device tree reserves");
 }

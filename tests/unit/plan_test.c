@@ -180,8 +180,46 @@ static void check_rest(const struct layout *l)
     }
 }
 
+static void apart_from_set(const struct rangeset *s, struct range r)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        apart(s->r[i], r);
+    }
+}
+
+// What the pool gets at once, and what it gets when the modules are read no more.
+static void check_pool(const struct layout *l)
+{
+    const struct plan *p = &l->plan;
+    const struct rangeset *sets[] = {&p->rest, &p->loaded};
+
+    for (unsigned s = 0; s < ARRAY_COUNT(sets); s++) {
+        for (unsigned i = 0; i < p->bank_count; i++) {
+            apart_from_set(sets[s], p->bank[i]);
+        }
+        for (unsigned i = 0; i < l->machine.reserved_count; i++) {
+            apart_from_set(sets[s], l->machine.reserved[i]);
+        }
+        apart_from_set(sets[s], p->frame_table);
+        apart_from_set(sets[s], l->facts.hypervisor);
+        for (unsigned i = 0; i < sets[s]->count; i++) {
+            assert_true(in_ram(&l->machine, sets[s]->r[i]));
+        }
+    }
+    apart_from_set(&p->rest, l->facts.kernel);
+    apart_from_set(&p->rest, l->facts.ramdisk);
+    apart_from_set(&p->rest, l->machine.fdt);
+    for (unsigned i = 0; i < l->others.count; i++) {
+        apart_from_set(&p->rest, l->others.r[i]);
+    }
+    for (unsigned i = 0; i < p->loaded.count; i++) {
+        apart_from_set(&p->rest, p->loaded.r[i]);
+    }
+}
+
 static void check(const struct layout *l)
 {
+    check_pool(l);
     check_banks(l);
     check_contents(l);
     check_others(l);
@@ -329,6 +367,60 @@ static void modules_of_others_are_left_alone(void **state)
     assert_true(rangeset_add(&l.others, (struct range){0x4ae00000, 2 * MIB}));
     make(&l);
     assert_true(l.plan.kernel.base != l.facts.kernel.base);
+}
+
+static bool made_without(struct layout *l, struct fault *why)
+{
+    return plan_make_without(&l->plan, &l->facts, &l->others, why, &l->fault);
+}
+
+// One that claims all RAM keeps its domain from being started, and not the machine.
+static void others_leave_no_room(void **state)
+{
+    struct layout l;
+    struct fault why;
+
+    (void)state;
+    usual(&l, 2 * GIB);
+    assert_true(rangeset_add(&l.others, (struct range){0xbf000000, 16 * MIB}));
+    assert_true(made_without(&l, &why));
+    assert_string_equal(why.text, "");
+    assert_int_equal(l.others.count, 1);
+    check(&l);
+    assert_true(rangeset_add(&l.others, (struct range){0x40400000, 2 * GIB - 4 * MIB}));
+    refused(&l, "");
+    assert_true(made_without(&l, &why));
+    assert_non_null(strstr(why.text, ": "));
+    assert_int_equal(l.others.count, 0);
+    check(&l);
+    l.facts.dom0_mem = 4 * GIB;
+    assert_false(made_without(&l, &why));
+    assert_non_null(strstr(l.fault.text, "is larger than the machine's RAM"));
+}
+
+// The more pieces there are, the sooner no set holds them; nobody finds that out after the plan.
+static void others_are_scattered(void **state)
+{
+    static struct layout l;
+    struct fault why;
+    unsigned refusals = 0;
+
+    (void)state;
+    for (unsigned n = 1; n <= RANGESET_MAX; n++) {
+        usual(&l, 2 * GIB);
+        l.facts.dom0_mem = 160 * MIB;
+        for (unsigned i = 0; i < n; i++) {
+            assert_true(rangeset_add(&l.others, (struct range){0xa0000000 + i * 0x10000, 0x100}));
+        }
+        assert_true(made_without(&l, &why));
+        check(&l);
+        if (why.text[0]) {
+            assert_non_null(strstr(why.text, "too scattered"));
+            assert_int_equal(l.others.count, 0);
+            refusals++;
+        }
+    }
+    assert_in_range(refusals, 1, 20);
 }
 
 static void refusals_say_what_to_do(void **state)
@@ -524,6 +616,7 @@ int main(void)
         cmocka_unit_test(small_dom0_has_two_banks), cmocka_unit_test(kernel_is_moved_when_it_must),
         cmocka_unit_test(low_memory_for_devices), cmocka_unit_test(reserved_memory_is_left_alone),
         cmocka_unit_test(modules_of_others_are_left_alone),
+        cmocka_unit_test(others_leave_no_room), cmocka_unit_test(others_are_scattered),
         cmocka_unit_test(refusals_say_what_to_do), cmocka_unit_test(advice_is_good),
         cmocka_unit_test(many_layouts), cmocka_unit_test(rangeset_against_a_bitmap),
         cmocka_unit_test(rangeset_is_bounded),
