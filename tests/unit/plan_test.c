@@ -398,6 +398,14 @@ static void others_leave_no_room(void **state)
     assert_non_null(strstr(l.fault.text, "is larger than the machine's RAM"));
 }
 
+// dom0's own modules where they cannot stay: then the rest is in more pieces than what is planned.
+static void loaded_far_away(struct layout *l)
+{
+    l->machine.fdt.base = 0x90000000;
+    l->facts.kernel.base = 0x94001000;
+    l->facts.ramdisk.base = 0x98000000;
+}
+
 // The more pieces there are, the sooner no set holds them; nobody finds that out after the plan.
 static void others_are_scattered(void **state)
 {
@@ -406,10 +414,13 @@ static void others_are_scattered(void **state)
     unsigned refusals = 0;
 
     (void)state;
-    for (unsigned n = 1; n <= RANGESET_MAX; n++) {
+    for (unsigned n = 2; n < 2 * RANGESET_MAX + 2; n++) {
         usual(&l, 2 * GIB);
         l.facts.dom0_mem = 160 * MIB;
-        for (unsigned i = 0; i < n; i++) {
+        if (n % 2) {
+            loaded_far_away(&l);
+        }
+        for (unsigned i = 0; i < n / 2; i++) {
             assert_true(rangeset_add(&l.others, (struct range){0xa0000000 + i * 0x10000, 0x100}));
         }
         assert_true(made_without(&l, &why));
@@ -420,7 +431,7 @@ static void others_are_scattered(void **state)
             refusals++;
         }
     }
-    assert_in_range(refusals, 1, 20);
+    assert_in_range(refusals, 1, 40);
 }
 
 static void refusals_say_what_to_do(void **state)
