@@ -258,8 +258,8 @@ static void registers_of_domain(struct domain *d)
     each_vcpu(d, registers_of_vcpu);
 }
 
-// As they were when each vcpu came into the hypervisor last; x19 to x28 may be older, as a hypercall
-// leaves them in registers (port/up.h).
+// As they were when each vcpu came into the hypervisor last; x19 to x28 may be older, as a
+// hypercall leaves them in registers (port/up.h).
 static void key_registers(void)
 {
     each_domain(registers_of_domain);

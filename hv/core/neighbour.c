@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// See neighbour.h. Called by evtchn.c, gnttab.c and mapping_table.c with the lock held that guards the count, and by
-// fief.c and fief_life.c when seats and fiefs change. Charges nothing.
+// See neighbour.h. Called by evtchn.c, gnttab.c and mapping_table.c with the lock held that guards
+// the count, and by fief.c and fief_life.c when seats and fiefs change. Charges nothing.
 #include "core/neighbour.h"
 
 #include "core/fief.h"

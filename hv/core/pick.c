@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Who runs next on this pcpu, and what it does when there is nobody. Called by up.c when the way
-// back to a guest is the slow one. Takes run_locks (two of them in the order of their addresses), and cap.locks and
-// timer_locks inside; the caller holds none. Allocates nothing.
+// back to a guest is the slow one. Takes run_locks (two of them in the order of their addresses),
+// and cap.locks and timer_locks inside; the caller holds none. Allocates nothing.
 //
 // A pcpu whose turn ends looks at one other pcpu where somebody was left waiting, and takes over
 // who would come first here: so the shares of fiefs hold over all pcpus, and those of one fief wait

@@ -19,7 +19,8 @@
 
 // How many pcpus run; fixed after boot.
 unsigned arch_cpu_count(void);
-// Makes pcpu leave its guest or its idle wait soon, by the slow way out (up.h); no effect on this one.
+// Makes pcpu leave its guest or its idle wait soon, by the slow way out (up.h); no effect on this
+// one.
 void arch_cpu_kick(unsigned cpu);
 // Waits until an interrupt is pending on this pcpu; returns without taking it. They are masked.
 void arch_cpu_wait(void);

@@ -24,7 +24,8 @@ void arch_vcpu_save(struct arch_vcpu *a);
 void arch_vcpu_load(struct arch_vcpu *a, struct arch_p2m *p);
 
 // Enters the vcpu that was loaded last, from a pcpu that has not run a guest yet: what is on the
-// hypervisor's stack is dropped. Later entries are made by the architecture at the end of each exit (up.h).
+// hypervisor's stack is dropped. Later entries are made by the architecture at the end of each exit
+// (up.h).
 _Noreturn void arch_vcpu_enter(struct arch_vcpu *a);
 
 // Context as domctl get/setvcpucontext sees it. Set returns 0 or -E_INVAL; the vcpu is not loaded.

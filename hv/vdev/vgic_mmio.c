@@ -296,8 +296,8 @@ static void fields_write(const struct line_reg *r, struct field *f, unsigned cou
 static void ones_write(const struct line_reg *r, struct field *f, unsigned count, uint64_t value)
 {
     uint32_t enabled = *vgic_enabled(f->v, f->vcpu, f->irq);
-    uint32_t no_change = r->written == BY_ONES_ON ? enabled : r->written == BY_ONES_OFF ? ~enabled : 0;
-    uint32_t ones = (uint32_t)(value & ((1ull << count) - 1)) & ~no_change;
+    uint32_t vain = r->written == BY_ONES_ON ? enabled : r->written == BY_ONES_OFF ? ~enabled : 0;
+    uint32_t ones = (uint32_t)(value & ((1ull << count) - 1)) & ~vain;
     struct field one = *f;
 
     for (; ones; ones &= ones - 1) {

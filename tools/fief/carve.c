@@ -304,7 +304,8 @@ int command_limit(const struct options *o, int argc, char **argv)
         limits = limits || o->neighbour[i];
     }
     if (!o->memory && !limits && !o->weight && !o->cap) {
-        fail(EXIT_USAGE, "limit %s: nothing to change; give -m, a limit, --weight or --cap", argv[0]);
+        fail(EXIT_USAGE, "limit %s: nothing to change; give -m, a limit, --weight or --cap",
+             argv[0]);
     }
     n = fief_named(argv[0]);
     if (limits) {

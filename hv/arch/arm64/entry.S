@@ -4,8 +4,8 @@
 // loaded; the stack is at its top here, because EL2 runs each exit to completion.
 //
 // A hypercall leaves x19 to x28 where they are: the functions that it calls preserve them, and
-// nobody but a debug key looks for them in memory before the vcpu is put away. When another may have to run, they
-// are saved first.
+// nobody but a debug key looks for them in memory before the vcpu is put away. When another may
+// have to run, they are saved first.
 #include "offsets.h"
 
     .arch_extension fp
