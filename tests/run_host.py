@@ -13,7 +13,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-TIMEOUT = 120 * int(os.environ.get('FIEF_SOAK', '1'))
+TIMEOUT = 300 * int(os.environ.get('FIEF_SOAK', '1'))
 PASSED = re.compile(r'^\[\s*PASSED\s*\] (\d+) test', re.M)
 FAILED = re.compile(r'^\[\s*FAILED\s*\] (\d+) test', re.M)
 ENVIRONMENT = {
