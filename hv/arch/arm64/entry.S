@@ -17,21 +17,26 @@
     b       \name
     .endm
 
+    // What a function may change, but x0 and x1: by stp and str, or ldp and ldr; x0 = vcpu.
+    .macro changing pair, one
+    \pair   x2, x3, [x0, #VCPU_X + 16]
+    \pair   x4, x5, [x0, #VCPU_X + 32]
+    \pair   x6, x7, [x0, #VCPU_X + 48]
+    \pair   x8, x9, [x0, #VCPU_X + 64]
+    \pair   x10, x11, [x0, #VCPU_X + 80]
+    \pair   x12, x13, [x0, #VCPU_X + 96]
+    \pair   x14, x15, [x0, #VCPU_X + 112]
+    \pair   x16, x17, [x0, #VCPU_X + 128]
+    \one    x18, [x0, #VCPU_X + 144]
+    \pair   x29, x30, [x0, #VCPU_X + 232]
+    .endm
+
     // Saves what a function may change; x0 = vcpu.
     .macro save_changing
     stp     x0, x1, [sp, #-16]!
     mrs     x0, tpidr_el2
     ldr     x0, [x0, #PCPU_CURRENT]
-    stp     x2, x3, [x0, #VCPU_X + 16]
-    stp     x4, x5, [x0, #VCPU_X + 32]
-    stp     x6, x7, [x0, #VCPU_X + 48]
-    stp     x8, x9, [x0, #VCPU_X + 64]
-    stp     x10, x11, [x0, #VCPU_X + 80]
-    stp     x12, x13, [x0, #VCPU_X + 96]
-    stp     x14, x15, [x0, #VCPU_X + 112]
-    stp     x16, x17, [x0, #VCPU_X + 128]
-    str     x18, [x0, #VCPU_X + 144]
-    stp     x29, x30, [x0, #VCPU_X + 232]
+    changing stp, str
     ldp     x2, x3, [sp], #16
     stp     x2, x3, [x0, #VCPU_X]
     mrs     x2, elr_el2
@@ -54,16 +59,7 @@
     ldp     x2, x3, [x0, #VCPU_PC]
     msr     elr_el2, x2
     msr     spsr_el2, x3
-    ldp     x2, x3, [x0, #VCPU_X + 16]
-    ldp     x4, x5, [x0, #VCPU_X + 32]
-    ldp     x6, x7, [x0, #VCPU_X + 48]
-    ldp     x8, x9, [x0, #VCPU_X + 64]
-    ldp     x10, x11, [x0, #VCPU_X + 80]
-    ldp     x12, x13, [x0, #VCPU_X + 96]
-    ldp     x14, x15, [x0, #VCPU_X + 112]
-    ldp     x16, x17, [x0, #VCPU_X + 128]
-    ldr     x18, [x0, #VCPU_X + 144]
-    ldp     x29, x30, [x0, #VCPU_X + 232]
+    changing ldp, ldr
     ldp     x0, x1, [x0, #VCPU_X]
     eret
     dsb     nsh                         // nothing is speculated past the return
