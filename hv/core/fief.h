@@ -62,8 +62,7 @@ struct fief {
     struct spinlock drain_lock; // tried, never waited for; guards the progress of its end
     struct epoch quiet;      // when the last leg that saw it alive may have begun
     uint64_t *used;          // bitmap of domids in use
-    // Bit: that word of used is not 0; of the first word it says nothing.
-    uint64_t used_words[BITMAP_WORDS(BITMAP_WORDS(FIEF_DOMIDS))];
+    uint64_t used_words[BITMAP_WORDS(BITMAP_WORDS(FIEF_DOMIDS))]; // bit: that word of it is not 0
     uint32_t next_domid;
     uint32_t domains;        // that can be found, without the manager of any fief but the root
     _Atomic(struct domain *) manager; // who sits in the seat; null: nobody

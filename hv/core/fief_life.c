@@ -76,6 +76,7 @@ static int take_pages(struct fief *f)
     if (err == 0) {
         f->used = used;
         bitmap_set(f->used, 0); // the seat's
+        bitmap_set(f->used_words, 0);
         log_init(&f->log, log, PAGE_SIZE);
         f->share = share;
         share_init(f->share, f, f->parent->share);
