@@ -247,19 +247,6 @@ static const struct operation {
     {"grant", FIEF_OP_HYPERCALL, grant_fief, 1},
 };
 
-// A leg that ends as soon as it can.
-static long leg(struct hcall *h, uint64_t number)
-{
-    long result;
-
-    epoch_enter();
-    pcpu_this()->kicked = true;
-    result = hcall_dispatch(h, number);
-    pcpu_this()->kicked = false;
-    epoch_leave();
-    return result;
-}
-
 // So many legs at most. How many it took; *result: of the last.
 static unsigned legs_of(struct hcall *h, uint64_t number, unsigned most, long *result)
 {
@@ -267,7 +254,7 @@ static unsigned legs_of(struct hcall *h, uint64_t number, unsigned most, long *r
 
     *result = HCALL_AGAIN;
     while (n < most && *result == HCALL_AGAIN) {
-        *result = leg(h, number);
+        *result = bed_short_leg(0, h, number);
         n++;
     }
     return n;

@@ -36,19 +36,6 @@ struct remains {
 static struct domain *peer;
 static unsigned same_frame;
 
-// One leg of a call of dom0's that others wait for: as short as there is.
-static long leg(struct hcall *h, uint64_t number)
-{
-    long result;
-
-    epoch_enter();
-    pcpu_this()->kicked = true;
-    result = hcall_dispatch(h, number);
-    pcpu_this()->kicked = false;
-    epoch_leave();
-    return result;
-}
-
 static void ports_of_the_old(struct domain *d, struct remains *r)
 {
     uint32_t port;
@@ -113,7 +100,7 @@ static void calls_half_way(struct domain *d, struct remains *r)
     r->populate = (struct hcall){.vcpu = dom0->vcpu[0], .caller = dom0,
                                  .reg = {XENMEM_populate_physmap, bed_address(4)}};
     while (r->populate.reg[0] >> 6 < 2) {
-        assert_int_equal(leg(&r->populate, __HYPERVISOR_memory_op), HCALL_AGAIN);
+        assert_int_equal(bed_short_leg(0, &r->populate, __HYPERVISOR_memory_op), HCALL_AGAIN);
     }
     assert_int_equal(r->populate.reg[0] >> 6, 2);
     *op = (struct xen_domctl){.cmd = XEN_DOMCTL_destroydomain,
@@ -121,7 +108,7 @@ static void calls_half_way(struct domain *d, struct remains *r)
                               .domain = d->domid};
     r->destroy = (struct hcall){.vcpu = dom0->vcpu[0], .caller = dom0, .reg = {bed_address(5)}};
     for (unsigned i = 0; i < 1 + any(DESTROY_LEGS); i++) {
-        assert_int_equal(leg(&r->destroy, __HYPERVISOR_domctl), HCALL_AGAIN);
+        assert_int_equal(bed_short_leg(0, &r->destroy, __HYPERVISOR_domctl), HCALL_AGAIN);
     }
 }
 
@@ -287,10 +274,10 @@ static void their_calls_do_not_reach_it(struct domain *d, struct remains *r)
     uint64_t ram = d->account.held[FC_RAM];
     long result;
 
-    assert_int_equal(leg(&r->destroy, __HYPERVISOR_domctl), 0);
+    assert_int_equal(bed_short_leg(0, &r->destroy, __HYPERVISOR_domctl), 0);
     assert_true(domain_alive(d));
     do {
-        result = leg(&r->populate, __HYPERVISOR_memory_op);
+        result = bed_short_leg(0, &r->populate, __HYPERVISOR_memory_op);
     } while (result == HCALL_AGAIN);
     assert_int_equal(result, 4);
     assert_int_equal(entry(d, RAM + PAGES).type, P2M_NONE);

@@ -16,21 +16,6 @@
 
 static struct domain *guest;
 
-// A leg that ends as soon as it can.
-static long leg(struct hcall *h, unsigned cpu, uint64_t number)
-{
-    long result;
-
-    sim_set_cpu(cpu);
-    epoch_enter();
-    pcpu_this()->kicked = true;
-    result = hcall_dispatch(h, number);
-    pcpu_this()->kicked = false;
-    epoch_leave();
-    sim_set_cpu(0);
-    return result;
-}
-
 static struct hcall call_by(uint32_t vcpu, uint64_t r0, uint64_t r1)
 {
     return (struct hcall){.vcpu = dom0->vcpu[vcpu], .caller = dom0, .reg = {r0, r1}};
@@ -51,7 +36,7 @@ static long to_its_end(struct hcall *h, uint64_t number)
 
     for (unsigned i = 0; result == HCALL_AGAIN; i++) {
         assert_true(i < LEGS_MAX);
-        result = leg(h, 0, number);
+        result = bed_short_leg(0, h, number);
     }
     return result;
 }
@@ -125,7 +110,7 @@ static void test_each_leg_by_another_vcpu(void **state)
 
         while (result == HCALL_AGAIN) {
             h = handed_over(&h, legs % 2);
-            result = leg(&h, legs % 2, __HYPERVISOR_memory_op);
+            result = bed_short_leg(legs % 2, &h, __HYPERVISOR_memory_op);
             assert_true(++legs < LEGS_MAX);
         }
         assert_true(legs >= EXTENTS);
@@ -147,7 +132,7 @@ static void test_two_go_on_with_the_same(void **state)
     begin();
     first = extents(2, XENMEM_populate_physmap, guest->domid, RAM, 0);
     while (done_of(&first) < 3) {
-        assert_int_equal(leg(&first, 0, __HYPERVISOR_memory_op), HCALL_AGAIN);
+        assert_int_equal(bed_short_leg(0, &first, __HYPERVISOR_memory_op), HCALL_AGAIN);
     }
     second = handed_over(&first, 1);
     a = to_its_end(&first, __HYPERVISOR_memory_op);
@@ -158,8 +143,8 @@ static void test_two_go_on_with_the_same(void **state)
     first = extents(2, XENMEM_decrease_reservation, guest->domid, RAM, 0);
     second = handed_over(&first, 1);
     do {
-        a = leg(&first, 0, __HYPERVISOR_memory_op);
-        b = leg(&second, 1, __HYPERVISOR_memory_op);
+        a = bed_short_leg(0, &first, __HYPERVISOR_memory_op);
+        b = bed_short_leg(1, &second, __HYPERVISOR_memory_op);
     } while (a == HCALL_AGAIN && b == HCALL_AGAIN);
     a = a == HCALL_AGAIN ? to_its_end(&first, __HYPERVISOR_memory_op) : a;
     assert_true(a == EXTENTS || b == EXTENTS);
@@ -210,7 +195,7 @@ static void test_other_calls_between_two_legs(void **state)
     beside->max_pages = 20000;
     h = extents(2, XENMEM_populate_physmap, guest->domid, BLOCK, ORDER_2M);
     do {
-        result = leg(&h, 0, __HYPERVISOR_memory_op);
+        result = bed_short_leg(0, &h, __HYPERVISOR_memory_op);
         if (legs % 3 == 0) {
             other = extents(4, legs % 2 ? XENMEM_populate_physmap : XENMEM_decrease_reservation,
                             legs % 4 < 2 ? guest->domid : beside->domid, RAM, 0);
@@ -252,11 +237,11 @@ static void test_destroy_by_turns(void **state)
     fresh = domctl(4, XEN_DOMCTL_destroydomain, domid);
     do {
         h = handed_over(&h, legs % 2);
-        result = leg(&h, legs % 2, __HYPERVISOR_domctl);
+        result = bed_short_leg(legs % 2, &h, __HYPERVISOR_domctl);
         if (legs % 5 == 2 && fief_find(fief_root, domid)) {
             struct hcall begun = fresh;
 
-            (void)leg(&begun, 1, __HYPERVISOR_domctl);
+            (void)bed_short_leg(1, &begun, __HYPERVISOR_domctl);
         }
         assert_true(++legs < LEGS_MAX);
     } while (result == HCALL_AGAIN);
@@ -383,10 +368,10 @@ static void test_each_adoption_counts_once(void **state)
     for (unsigned n = 0; ends == HCALL_AGAIN || fief_is_taken(fief_root, domid[1]); n++) {
         assert_true(n < LEGS_MAX);
         destroy = handed_over(&destroy, n % 2);
-        ends = ends == HCALL_AGAIN ? leg(&destroy, n % 2, __HYPERVISOR_domctl) : ends;
+        ends = ends == HCALL_AGAIN ? bed_short_leg(n % 2, &destroy, __HYPERVISOR_domctl) : ends;
         look_at_owners();
         if (n % 2 && unmaps == HCALL_AGAIN) {
-            unmaps = leg(&unmap, n / 2 % 2, __HYPERVISOR_grant_table_op);
+            unmaps = bed_short_leg(n / 2 % 2, &unmap, __HYPERVISOR_grant_table_op);
             look_at_owners();
         }
         if (n % 3 == 0 && fief_find(fief_root, domid[1]) != NULL) {
@@ -401,7 +386,7 @@ static void test_each_adoption_counts_once(void **state)
     receipt_says(identity[0], took, domid);
     receipt_says(identity[1], passed_on, domid);
     while (unmaps == HCALL_AGAIN) {
-        unmaps = leg(&unmap, 0, __HYPERVISOR_grant_table_op);
+        unmaps = bed_short_leg(0, &unmap, __HYPERVISOR_grant_table_op);
     }
     assert_int_equal(tools_destroy(domid[2]), 0);
     bed_audit("adoptions, leg by leg");

@@ -187,6 +187,20 @@ struct vcpu *bed_running(unsigned cpu)
     return running[cpu] != NULL ? vcpu_of_arch(running[cpu]) : NULL;
 }
 
+long bed_short_leg(unsigned cpu, struct hcall *h, uint64_t number)
+{
+    long result;
+
+    sim_set_cpu(cpu);
+    epoch_enter();
+    pcpu_this()->kicked = true;
+    result = hcall_dispatch(h, number);
+    pcpu_this()->kicked = false;
+    epoch_leave();
+    sim_set_cpu(0);
+    return result;
+}
+
 enum bed_end bed_leg(unsigned cpu, struct vcpu *v, long *result)
 {
     struct arch_vcpu *a = &v->arch;

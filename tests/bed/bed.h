@@ -44,6 +44,8 @@ enum bed_end bed_try(struct vcpu *v, uint64_t number, const uint64_t argument[5]
 void bed_set_call(struct vcpu *v, uint64_t number, const uint64_t argument[5]);
 struct vcpu *bed_running(unsigned cpu);
 enum bed_end bed_leg(unsigned cpu, struct vcpu *v, long *result);
+// A leg of a call that is made directly, on a pcpu that is wanted elsewhere: as short as there is.
+long bed_short_leg(unsigned cpu, struct hcall *h, uint64_t number);
 // One turn of a pcpu: its guest is interrupted, or it looks for one. False: it is idle.
 bool bed_turn(unsigned cpu);
 // dom0's RAM: address of its n-th page, and its contents.
