@@ -4,14 +4,13 @@
 Most of it is done by the program attack (tests/dom0), which counts frames itself; here the frames
 are counted once more, as after every test on a shared machine.
 """
-import json
 import os
 import re
 
 import qemu
 from bed import check, count_frames, dom0_has_grown, test, wait_frames
 from beds import COUNTING, CROWDED, size
-from bill import fief
+from bill import fief, longest_step
 
 OWN = 'the program attack reads the books by fief_op, a hypercall of Fief alone'
 
@@ -100,18 +99,6 @@ def stretch(machine):
     return int(found.group(1)), found.group(2).strip()
 
 
-def longest_step(machine):
-    """Of the last end, in instructions, as its receipt says: QEMU counts those of EL2 with -icount."""
-    said = json.loads(machine.ok('fief receipts -n 1 --json'))[0]
-    number, unit = said['longest_step'], said['longest_step_unit']
-    check(unit == 'instructions' and number > 100, f'the longest step is given as {number} {unit}')
-    text = machine.ok('fief receipts -n 1')
-    check(f'{number} instructions' in text, f'of {number} instructions the table says {text}')
-    text = machine.ok('xenhypfs cat /fief/receipts/0/longest_step').strip()
-    check(text == f'{number} instructions', f'of {number} instructions hypfs says {text}')
-    return number
-
-
 @test(machine=COUNTED, xen=OWN)
 def interrupts_do_not_wait(bed):
     """The longest stretch without a look at interrupts while guests are made and destroyed."""
@@ -130,7 +117,7 @@ def interrupts_do_not_wait(bed):
         machine.note(f'{name}: {instructions} in {where}')
         bed.figures[f'stretch {name}'] = (instructions, where)
         if not name.startswith('create'):
-            bed.figures[f'step {name}'] = longest_step(machine)
+            bed.figures[f'step {name}'] = longest_step(machine, 'instructions')
             machine.note(f"{name}: the receipt's longest step is of {bed.figures[f'step {name}']}")
         if instructions > STRETCH_MAX:
             long.append(f'{name}: {instructions} instructions in {where}')

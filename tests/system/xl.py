@@ -23,6 +23,13 @@ def create_and_boot(machine, name):
     machine.booted(name)
 
 
+def console_works(machine, lines):
+    """On a guest's console, at its prompt: it takes input, and loses none of so many lines."""
+    check('is 42' in machine.guest_run('echo the sum is $((40+2))'), 'the console takes no input')
+    said = machine.guest_run(f'seq 1 {lines}').split()
+    check(said == [str(n) for n in range(1, lines + 1)], 'the console lost output')
+
+
 def wait_domid(machine, name, old):
     """Waits until the name has a new domain id, and that domain its console."""
     machine.until(f'd=$(xl domid {name} 2>/dev/null) && [ "$d" != {old} ] && '
@@ -67,9 +74,7 @@ def create_boot_console(bed):
     for pattern in (r'Xen 4\.17 support found', r'Grant tables using version 1 layout',
                     r'Using FIFO-based ABI', r'PSCIv1\.[01] detected'):
         check(re.search(pattern, text), f'the guest does not say {pattern}')
-    check('is 42' in machine.guest_run('echo the sum is $((40+2))'), 'the console takes no input')
-    lines = machine.guest_run('seq 1 2000').split()
-    check(lines == [str(n) for n in range(1, 2001)], 'the console lost output')
+    console_works(machine, 2000)
     text = machine.guest_run('echo ' + 'x' * 600 + ' | wc -c')
     check(text.strip() == '601', f'the console lost input: {text.strip()} of 601')
     machine.leave()
