@@ -309,10 +309,11 @@ static void refund_locked(struct account *a, mfn_t m)
     pool_put(a->pool, m, order);
 }
 
-// What was set aside is a promise or, since the account changed its budget, a frame (join.c).
+// What was set aside is a promise or, since the account changed its budget, a frame (join.c). What
+// is claimed is set aside for something else.
 static void promised_at_least(struct account *a, uint64_t count)
 {
-    while (a->promised < count) {
+    while (a->promised - a->claimed < count) {
         invariant(a->pool->self != a && a->list[FC_FIEF] != 0);
         refund_locked(a, mfn(a->list[FC_FIEF]));
         a->promised++;

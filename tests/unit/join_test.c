@@ -169,6 +169,31 @@ static void lends_stay_paid_when_the_fief_is_taken_back(void **state)
     check_all_back("all");
 }
 
+// What is claimed for a former manager is not what its lends were prepaid with.
+static void a_claim_does_not_pay_for_its_lends(void **state)
+{
+    struct domain *beside = rich_member_of(fief_root);
+
+    (void)state;
+    carve(FIEF_ENDS);
+    lend_many();
+    end_fief();
+    grant(beside, 1, RAM, beside);
+    (void)lend(beside, AWAY, beside, 1);
+    assert_int_equal(account_claim(&manager->account, 100), 0);
+    assert_int_equal(manager->account.claimed, 99);
+    unlend_all();
+    check("the end of the lends");
+    assert_int_equal(manager->account.held[FC_FIEF], 0);
+    assert_int_equal(manager->account.promised, 99);
+    account_unclaim(&manager->account);
+    assert_int_equal(manager->account.promised, 0);
+    assert_int_equal(fief_root->pool.promised, beside->account.promised + dom0->account.promised);
+    guest_end(manager);
+    guest_end(beside);
+    check_all_back("all");
+}
+
 static void what_it_holds_leaves_with_it(void **state)
 {
     struct fief *kept;
@@ -269,6 +294,7 @@ int main(void)
         cmocka_unit_test_setup(whatever_a_manager_does_is_paid_in_its_fief, set_up),
         cmocka_unit_test_setup(it_cannot_take_more_than_its_fief_has, set_up),
         cmocka_unit_test_setup(lends_stay_paid_when_the_fief_is_taken_back, set_up),
+        cmocka_unit_test_setup(a_claim_does_not_pay_for_its_lends, set_up),
         cmocka_unit_test_setup(what_it_holds_leaves_with_it, set_up),
         cmocka_unit_test_setup(what_it_adopted_passes_to_its_guest, set_up),
         cmocka_unit_test_setup(what_it_adopted_goes_back_when_the_fief_ends_too, set_up),
