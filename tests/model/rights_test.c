@@ -371,6 +371,12 @@ static void without_budget(void **state)
     matrix(FIEF_MAY_ALL, SEEDS, true);
 }
 
+static void with_nothing_at_all(void **state)
+{
+    (void)state;
+    matrix(0, SEEDS, true);
+}
+
 static void same_answer(unsigned number, uint32_t sub)
 {
     const struct hcall_row *row = &hcall_families[number]->row[sub];
@@ -423,6 +429,7 @@ int main(void)
         cmocka_unit_test(with_no_right),
         cmocka_unit_test(without_one_right),
         cmocka_unit_test(without_budget),
+        cmocka_unit_test(with_nothing_at_all),
         cmocka_unit_test(the_answer_does_not_tell_whether_a_stranger_exists),
     };
 
