@@ -2,7 +2,7 @@
 # Bare-metal guests: GUESTS names them, each is one .c file here beside the common parts.
 # Included by hv/build.mk, whose compiler and flags they use.
 
-GUESTS := answer first_light flood fuzz hostile neighbour pattern registers rich spin storm
+GUESTS := answer first_light flood fuzz hostile neighbour nest pattern registers rich spin storm
 GUEST_OBJ := $(A64_OBJ)/guest
 GUEST_COMMON := $(GUEST_OBJ)/crt0.o $(GUEST_OBJ)/guest.o
 GUEST_CFLAGS := -std=gnu17 $(HV_ARCH_FLAGS) -ffreestanding -O2 -g -fpie -fvisibility=hidden \

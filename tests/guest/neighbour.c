@@ -22,45 +22,6 @@ static const uint32_t program[] = {
     0x17fffffd, // b .-12
 };
 
-static int64_t view(domid_t domid, uint64_t pfn, uint64_t at)
-{
-    xen_ulong_t index = pfn;
-    xen_pfn_t gpfn = at;
-    int error = -1;
-    struct xen_add_to_physmap_batch b = {
-        .domid = DOMID_SELF, .space = XENMAPSPACE_gmfn_foreign, .size = 1};
-    int64_t result;
-
-    b.u.foreign_domid = domid;
-    set_xen_guest_handle(b.idxs, &index);
-    set_xen_guest_handle(b.gpfns, &gpfn);
-    set_xen_guest_handle(b.errs, &error);
-    result = hypercall2(HYPERCALL_MEMORY_OP, XENMEM_add_to_physmap_batch, (uint64_t)&b);
-    return result ? result : error;
-}
-
-static int64_t unview(uint64_t at)
-{
-    struct xen_remove_from_physmap r = {.domid = DOMID_SELF, .gpfn = at};
-
-    return hypercall2(HYPERCALL_MEMORY_OP, XENMEM_remove_from_physmap, (uint64_t)&r);
-}
-
-static int64_t start(domid_t domid)
-{
-    static vcpu_guest_context_t context;
-    struct xen_domctl *op = domctl_for(XEN_DOMCTL_setvcpucontext, domid);
-    int64_t error;
-
-    context.flags = VGCF_online;
-    context.user_regs.pc64 = SUBJECT_RAM_PFN * PAGE_SIZE;
-    context.user_regs.cpsr = PSR_GUEST64_INIT;
-    context.sctlr = SCTLR_GUEST_INIT;
-    set_xen_guest_handle(op->u.vcpucontext.ctxt, &context);
-    error = domctl(op);
-    return error ? error : domctl_plain(XEN_DOMCTL_unpausedomain, domid);
-}
-
 static int64_t wait_for(volatile uint64_t *counter)
 {
     for (unsigned i = 0; i < PATIENCE; i++) {
@@ -81,20 +42,20 @@ static enum what run(domid_t domid)
     if (domain_furnish(domid, VCPUS) != 0) {
         return FURNISH;
     }
-    if (view(domid, SUBJECT_RAM_PFN, WINDOW_PFN) != 0 ||
-        view(domid, COUNTER_PFN, WINDOW_PFN + 1) != 0) {
+    if (subject_view(domid, SUBJECT_RAM_PFN, WINDOW_PFN) != 0 ||
+        subject_view(domid, COUNTER_PFN, WINDOW_PFN + 1) != 0) {
         return MAP;
     }
     for (unsigned i = 0; i < sizeof(program) / sizeof(program[0]); i++) {
         code[i] = program[i];
     }
-    if (start(domid) != 0) {
+    if (subject_go(domid) != 0) {
         return START;
     }
     if (wait_for(counter) != 0) {
         return RUN;
     }
-    return unview(WINDOW_PFN) != 0 || unview(WINDOW_PFN + 1) != 0 ? UNMAP : 0;
+    return subject_unview(WINDOW_PFN) != 0 || subject_unview(WINDOW_PFN + 1) != 0 ? UNMAP : 0;
 }
 
 static enum what life(void)

@@ -353,3 +353,29 @@ def a_hostile_tenant(bed):
         machine.ok(f"attack revoke {one['identity']}", timeout=120)
         machine.ok(f"attack kill {one['domid']}", timeout=120)
     wait_frames(machine, bed.frames)
+
+
+DEEPEST = 7                             # FIEF_LEVELS of hv/abi/fief_op.h
+ENOSPC = 28
+
+
+@test(machine=COUNTING, xen=OWN)
+def managers_nested_to_the_bottom(bed):
+    """Each makes the next like itself, until there are no more levels; then all make and destroy
+    domains. The first is destroyed with all below it; another time its fief is revoked."""
+    machine = bed.machine
+    for end in ('attack kill {domid}', 'attack revoke {identity} && attack kill {domid}'):
+        first = words(machine.ok('attack tenant /test/nest.bin 96', timeout=240))
+        seen = words(machine.ok(f"attack watch {first['domid']}"))
+        check((seen[DONE], seen[REFUSED]) == (DEEPEST, ENOSPC), f'they got so far: {seen}')
+        depths = [n['depth'] for n in fief(machine, 'tree')['fiefs']]
+        check(depths == list(range(DEEPEST + 1)), f'fief tree shows {depths}')
+        lived = seen['progress'] + size(3, 200)
+        machine.ok(f"n=0; until [ $(attack watch {first['domid']} | grep -o 'progress=[0-9]*' | "
+                   f"cut -d= -f2) -ge {lived} ] || [ $n -gt 240 ]; do sleep 0.5; n=$((n+1)); done",
+                   timeout=size(180, 1800))
+        seen = words(machine.ok(f"attack watch {first['domid']}"))
+        check(seen['progress'] >= lived and seen['wrong'] == 0, f'at the bottom of them: {seen}')
+        machine.ok('fief audit')
+        machine.ok(end.format(**first), timeout=120)
+        wait_frames(machine, bed.frames)
