@@ -26,7 +26,8 @@ HEAD = """# What may be delegated
 Made by `tools/delegation.py` from the hypercall table; `tools/delegation.py --check` says whether it is up to date. Do
 not edit it. `tests/model/rights_test.c` makes these calls from the seat of a manager, with and without the right, upon itself,
 its subjects, the subjects of its subjects, those beside it, above it, dying ones, and numbers that are nobody's, with and
-without budget.
+without budget; but for yield, block, poll and shutdown, which are about nobody but the caller and take it off its CPU: these
+are made from a manager's seat by `tests/fuzz/tenant.c`.
 
 A manager has the rights that its fief has and that all fiefs above have (`fief rights`); one that is taken away is gone with the
 next call. *Right*: needed for every call. *For a subject*: needed beside it when the call is about another domain. A
