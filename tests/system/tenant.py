@@ -304,8 +304,18 @@ def kept_for_the_next_manager(bed):
     tenant.ok('xl pause 1')
     check('p' in tenant.ok('xl list 1').split()[-2], 'it is not paused')
     tenant.ok('xl unpause 1')
+    # a reboot from outside goes by its store, which it does not know: nobody answers
+    tenant.ok("rm -f /tmp/ends; for c in 'reboot 1' 'reboot -F 1' 'shutdown -F 1'; do "
+              '(up=$(cut -d. -f1 /proc/uptime); text=$(xl $c 2>&1); echo "$c status=$?" '
+              '"seconds=$(( $(cut -d. -f1 /proc/uptime) - up ))" $text >>/tmp/ends) & done; true')
     console_again(tenant, 1)
     tenant.type('guest', 'echo answer-$((40+2))')
+    tenant.ok('n=0; until [ "$(grep -c status= /tmp/ends)" = 3 ]; do sleep 1; n=$((n+1)); '
+              '[ $n -lt 120 ] || break; done', 200)
+    text = tenant.ok('cat /tmp/ends; xl trigger 1 reset 2>&1')
+    check(text.count(' status=1 ') == text.count("guest didn't acknowledge control request") == 3 and
+          'Function not implemented' in text, f'xl reboot of a guest that was kept: {text}')
+    check(tenant.ok('xl list 1').split()[-2][2:] == '----', 'it does not run any more')
     # its own reboot ends it with that reason; nobody who waits has survived the manager
     tenant.ok('echo reboot >$(xenstore-read /local/domain/1/console/tty)')
     tenant.ok("n=0; until xl list guest | grep -q -e '---sr-'; do sleep 1; n=$((n+1)); "
