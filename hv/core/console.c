@@ -38,12 +38,17 @@ static struct {
     char text[OUT_SIZE];
 } out;
 
+// Whose the keys are. The switch key goes round: the console's holder, Fief, the screens.
+enum reader { READER_HOLDER, READER_FIEF, READER_SCREEN };
+
 static struct {
     struct spinlock lock;
     uint32_t put;
     uint32_t get;
     uint32_t presses; // of the switch key, one after the other
-    bool to_fief;
+    enum reader reader;
+    uint32_t screen;   // its number in the root fief
+    uint64_t identity; // and who that is
     char text[IN_SIZE];
 } in;
 
@@ -265,15 +270,63 @@ static struct domain *holder(void)
     return d && (d->holdings & HOLDS_CONSOLE) ? d : NULL;
 }
 
-static void switch_input(void)
+// Whether keys can reach d beside the holder: a described manager. Others may not read.
+static bool is_screen(const struct domain *d)
 {
-    struct domain *d = holder();
+    return (d->holdings & HOLDS_SCREEN) && d->seat != NULL;
+}
 
-    if (in.to_fief) {
+// The domain whose the keys are; null: they are Fief's, or it is gone. The lock is held.
+static struct domain *reader(void)
+{
+    struct domain *d;
+
+    if (in.reader != READER_SCREEN) {
+        return in.reader == READER_HOLDER ? holder() : NULL;
+    }
+    d = fief_find(fief_root, in.screen);
+    return d && d->identity == in.identity && is_screen(d) ? d : NULL;
+}
+
+// The first screen with a number above that one.
+static struct domain *screen_after(uint32_t number)
+{
+    struct domain *d = console_screens() != 0 ? fief_next(fief_root, number + 1) : NULL;
+
+    while (d && !is_screen(d)) {
+        d = fief_next(fief_root, d->domid + 1u);
+    }
+    return d;
+}
+
+// The lock is held. What a reader leaves unread when another domain gets the keys is lost: it was
+// not meant for that one.
+static void next_reader(void)
+{
+    struct domain *d =
+        in.reader == READER_HOLDER ? NULL : screen_after(in.reader == READER_FIEF ? 0 : in.screen);
+
+    if (in.reader == READER_HOLDER) {
+        in.reader = READER_FIEF;
+        return;
+    }
+    if (d != NULL || in.reader == READER_SCREEN) {
+        in.get = in.put;
+    }
+    in.reader = d != NULL ? READER_SCREEN : READER_HOLDER;
+    if (d != NULL) {
+        in.screen = d->domid;
+        in.identity = d->identity;
+    }
+}
+
+static void say_reader(enum reader to, const struct domain *d)
+{
+    if (to == READER_FIEF) {
         console_print("*** Serial input to Fief (type 'CTRL-a' three times to switch input)\n");
     } else {
         console_print("*** Serial input to DOM%u (type 'CTRL-a' three times to switch input)\n",
-                      d ? d->domid : 0u);
+                      to == READER_SCREEN && d ? d->domid : 0u);
     }
 }
 
@@ -293,45 +346,68 @@ static bool in_switch(char c)
             return false;
         }
         in.presses = 0;
-        in.to_fief = !in.to_fief;
+        next_reader();
         return true;
     }
-    for (; in.presses != 0 && !in.to_fief; in.presses--) {
+    for (; in.presses != 0 && in.reader != READER_FIEF; in.presses--) {
         in_put(SWITCH_KEY);
     }
     in.presses = 0;
     return false;
 }
 
+// Whether the keys were those of a screen that is gone: they are the holder's then.
+static bool in_lost(void)
+{
+    if (in.reader != READER_SCREEN || reader() != NULL) {
+        return false;
+    }
+    in.get = in.put;
+    in.presses = 0;
+    in.reader = READER_HOLDER;
+    return true;
+}
+
 void console_input(char c)
 {
+    struct domain *d;
+    enum reader to;
     bool switched;
-    bool to_fief;
 
     spin_lock(&in.lock);
-    switched = in_switch(c);
-    to_fief = in.to_fief;
-    if (!to_fief && c != SWITCH_KEY) {
+    switched = in_lost() || in_switch(c);
+    to = in.reader;
+    d = reader();
+    if (!switched && to != READER_FIEF && c != SWITCH_KEY) {
         in_put(c);
     }
     spin_unlock(&in.lock);
     if (switched) {
-        switch_input();
+        say_reader(to, d);
     } else if (c == SWITCH_KEY) {
         return;
-    } else if (to_fief) {
+    } else if (to == READER_FIEF) {
         debug_key(c);
-    } else if (holder()) {
-        evtchn_send_global_virq(holder(), VIRQ_CONSOLE);
+    } else if (d) {
+        evtchn_send_global_virq(d, VIRQ_CONSOLE);
     }
 }
 
-size_t console_read_input(char *buf, size_t max)
+// Whether what was typed last is d's. The lock is held.
+static bool reads(const struct domain *d)
+{
+    if (in.reader != READER_SCREEN) {
+        return d->holdings & HOLDS_CONSOLE;
+    }
+    return d->identity == in.identity;
+}
+
+size_t console_read_input(const struct domain *d, char *buf, size_t max)
 {
     size_t n = 0;
 
     spin_lock(&in.lock);
-    while (n < max && in.get != in.put) {
+    while (n < max && in.get != in.put && reads(d)) {
         buf[n++] = in.text[in.get++ % IN_SIZE];
     }
     spin_unlock(&in.lock);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The hypervisor's messages: to the serial console, and to rings that xl dmesg reads. Also the
-// input side: Ctrl-a three times switches input between the domain that holds the console and Fief.
+// input side: Ctrl-a three times switches input from the domain that holds the console to Fief, on
+// through the managers whose screen the console is, and back.
 #ifndef CORE_CONSOLE_H
 #define CORE_CONSOLE_H
 
@@ -32,10 +33,10 @@ enum log_level console_own_level(void);
 enum log_level console_guest_level(void);
 // Characters as they are, from the domain that holds the console.
 void console_write(const char *s, size_t n);
-// A character from the serial line: to the console's holder, or to the debug keys.
+// A character from the serial line: to the domain whose the input is, or to the debug keys.
 void console_input(char c);
-// Takes input characters; returns how many.
-size_t console_read_input(char *buf, size_t max);
+// Takes input characters that are d's; returns how many.
+size_t console_read_input(const struct domain *d, char *buf, size_t max);
 // The messages that the manager may read: the machine's, or those about the domains of its fief
 // and of the fiefs below. Null: it manages nothing any more. Good until the pcpu leaves the
 // hypervisor.

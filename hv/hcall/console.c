@@ -138,11 +138,11 @@ static long console_io_write(struct hcall *h)
     return 0;
 }
 
-// A screen has no keyboard, whatever ring a toolstack has made for it.
+// A screen has the real keyboard when it is switched to it, whatever ring a toolstack has made.
 static size_t read_piece(struct domain *d, char *s, size_t room)
 {
-    if (d->holdings & HOLDS_CONSOLE) {
-        return console_read_input(s, room);
+    if (d->holdings & (HOLDS_CONSOLE | HOLDS_SCREEN)) {
+        return console_read_input(d, s, room);
     }
     return pv_console_offered(d) ? pv_console_read(d, s, room) : 0;
 }

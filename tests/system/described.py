@@ -2,8 +2,8 @@
 """Domains that the device tree describes (docs/device-tree.md): a manager with a fief of its own, an
 ordinary guest, and nodes that cannot be started.
 
-What they say appears on the machine's console as `(d1) ...`; nothing can be typed to them, so what
-they do is in their initramfs.
+What they say appears on the machine's console as `(d1) ...`. Most of what they do is in their
+initramfs; a manager gets the keyboard by Ctrl-a.
 """
 import os
 import re
@@ -59,13 +59,21 @@ def with_files(bed, name, base, files):
     return path
 
 
-def manager_image(bed):
+def manager_image(bed, job=JOB):
     """dom0's own root, whose init says so and then does the job."""
     with open(DOM0, encoding='ascii') as file:
         init = file.read().replace('DOM0-UP', 'MANAGER-UP').replace('hostname dom0',
                                                                     'hostname manager')
-    init = init[:init.index('cd /root')] + JOB
+    init = init[:init.index('cd /root')] + job
     return with_files(bed, 'manager.cpio', qemu.INITRD, {'init': init})
+
+
+# What a manager does whose fief is taken back: a guest of its own, and looking at it, for ever.
+LOOK = '''start-xen
+xl create -q -p /domu/small.cfg && echo "MADE $(xl domid small)"
+(while read -r line; do echo "TYPED <$line>"; done) </dev/hvc0 &
+while :; do xl list small >/dev/null 2>&1; echo "LOOKED $?"; sleep 2; done
+'''
 
 
 def guest_image(bed):
@@ -196,9 +204,49 @@ def manager_and_guest(bed):
     all_back(machine, listener, before)
 
 
+def gets_the_keyboard(machine):
+    """From dom0 past Fief to the manager, which hears what is typed then, and dom0 nothing of it."""
+    for whose in ('Fief', 'DOM1'):
+        machine.send(b'\x01\x01\x01')
+        machine.expect(rf'Serial input to {whose}', 20)
+    machine.send('echo heard >/tmp/heard\n')
+    machine.expect(r'\(d1\) TYPED <echo heard', 60)
+    machine.send(b'\x01\x01\x01')
+    machine.expect(r'Serial input to DOM0', 20)
+    check(machine.run('ls /tmp/heard')[0] != 0, 'dom0 has heard what was typed for the manager')
+
+
+@test(xen=FIEF_ONLY)
+def typed_to_and_revoked(bed):
+    """A described manager gets the keyboard and gives it back. Its fief is taken back with the guest
+    in it; it lives on, as a domain that manages nothing, until it is destroyed."""
+    tree = Tree()
+    tree.domain('manager', f'memory = {kib(RAM)}; cpus = <2>; fief,manager; '
+                f'fief,budget = {kib(BUDGET)}; fief,on-manager-death = "keep";',
+                tree.module('kernel', qemu.image('Image'), MODULES, 'console=hvc0 rdinit=/init'),
+                tree.module('ramdisk', manager_image(bed, LOOK), MODULES + (64 << 20)))
+    machine, text = tree.start(bed, **USUAL)
+    machine.ok('start-xen')
+    listener = Listener(machine, text)
+    listener.wait(1, 'MADE 1')
+    listener.wait(1, 'LOOKED 0')
+    gets_the_keyboard(machine)
+    before = check_sum(machine, 'with a guest of the manager')
+    check([n['budget'] for n in fief(machine, 'tree')['fiefs'][1:]] == [BUDGET * 256],
+          f'the manager has another fief: {before}')
+    machine.ok('fief revoke manager', 240)
+    listener.wait(1, 'LOOKED 1')
+    check(len(fief(machine, 'tree')['fiefs']) == 1, 'the fief is still there')
+    now = check_sum(machine, 'after the revoke')
+    check([d['domid'] for d in now['domains']] == [0, 1] and now['given'] == 0, f'the books: {now}')
+    machine.ok('xl destroy 1', 240)
+    all_back(machine, listener, before)
+
+
 @test(xen=FIEF_ONLY)
 def bad_nodes(bed):
-    """Each gets a line that names the node and what is wrong; dom0 starts as if they were not there."""
+    """Each gets a line that names the node and what is wrong, and takes nothing; the next one that is
+    right starts, and dom0 does."""
     path = os.path.join(bed.folder, 'random.bin')
     with open(path, 'wb') as file:
         file.write(os.urandom(1 << 20))
@@ -215,16 +263,28 @@ def bad_nodes(bed):
     tree.domain('cramped', f'memory = {kib(16)}; cpus = <1>;', kernel())
     tree.domain('noise', size, tree.module('kernel', path, INSIDE))
     tree.domain('nowhere', size, kernel().replace('<0x0 0x9', '<0x0 0x1'))
+    ramdisk = tree.module('ramdisk', guest_image(bed), INSIDE + (16 << 20))
+    claims = ramdisk[:ramdisk.index('reg')] + f'reg = <{cells(INSIDE)} {3 << 30:#x}>; }};'
+    tree.domain('claims', size, kernel(), claims)
+    tree.domain('vast', f'memory = {kib(8192)}; cpus = <1>;', kernel())
+    tree.domain('ordinary', f'memory = {kib(192)}; cpus = <1>;',
+                tree.module('kernel', qemu.image('Image'), MODULES, 'earlycon=xenboot keep_bootcon'),
+                ramdisk)
     machine, text = tree.start(bed, **USUAL)
     for name, words in (
             ('nothing', "'memory' is missing"), ('uart', "'vpl011' is not offered"),
             ('typo', "'fief,budgte' is not offered"), ('greedy', 'with its fief, and'),
             ('cramped', 'has no room for kernel and RAM disk'),
-            ('noise', 'its kernel: is not an arm64 Image'), ('nowhere', 'is not in RAM')):
+            ('noise', 'its kernel: is not an arm64 Image'), ('nowhere', 'is not in RAM'),
+            ('claims', 'is not in RAM'), ('vast', 'it needs ')):
         lines = [line for line in text.split('\n') if f'domain {name} is not started: ' in line]
         check(len(lines) == 1 and words in lines[0] and len(lines[0]) <= 240,
               f'of {name} the console says {lines}')
     machine.ok('start-xen')
+    listener = Listener(machine, text)
+    listener.wait(1, 'ORDINARY-UP cpus=1')
     bill = check_sum(machine, 'beside bad nodes')
-    check([d['name'] for d in bill['domains']] == ['Domain-0'] and bill['given'] == 0,
-          f'there is more than dom0: {bill}')
+    check([d['domid'] for d in bill['domains']] == [0, 1] and bill['given'] == 0,
+          f'there is more than dom0 and the one that is right: {bill}')
+    machine.ok('xl destroy 1', 240)
+    all_back(machine, listener, bill)

@@ -27,6 +27,7 @@
 #define CONSOLE_IO 18u
 #define CHARGES_MAX 2000u
 #define LINES 300u
+#define SWITCH "\x01\x01\x01"
 
 static uint8_t kernel[FILE_SIZE], ramdisk[RAMDISK_SIZE], host[4096];
 static struct domain_node node;
@@ -332,6 +333,62 @@ static void speaks_on_the_console(void **state)
     end(d);
 }
 
+static void type(const char *keys)
+{
+    for (; *keys; keys++) {
+        console_input(*keys);
+    }
+}
+
+static long read_keys(struct domain *d)
+{
+    return bed_call_as(d->vcpu[0], CONSOLE_IO, CONSOLEIO_read, 9, TEXT_AT);
+}
+
+// Ctrl-a goes on from dom0 through Fief to the described managers, and to no other domain. Nobody
+// gets keys that were typed for another.
+static void has_the_keyboard_in_turn(void **state)
+{
+    struct domain *ordinary = must_build();
+    struct domain *d;
+    char got[8];
+    uint32_t port;
+
+    (void)state;
+    be_manager();
+    node.grant.rights = FIEF_MAY_ALL;
+    node.grant.on_death = FIEF_ENDS;
+    d = must_build();
+    assert_int_equal(evtchn_bind_virq(d, VIRQ_CONSOLE, 0, &port), 0);
+    type("a" SWITCH SWITCH);
+    assert_non_null(strstr(sim_console(), "*** Serial input to DOM2"));
+    assert_int_equal(console_read_input(dom0, got, sizeof(got)), 0);
+    assert_int_equal(read_keys(d), 0);
+    assert_int_equal(evtchn_is_pending(d, port), 0);
+    type("xy");
+    assert_int_equal(evtchn_is_pending(d, port), 1);
+    assert_int_equal(console_read_input(dom0, got, sizeof(got)), 0);
+    assert_int_equal(read_keys(d), 2);
+    assert_memory_equal(bed_memory(d, TEXT_AT), "xy", 2);
+    type("z");
+    sim_console_clear();
+    type(SWITCH);
+    assert_non_null(strstr(sim_console(), "*** Serial input to DOM0"));
+    type("b");
+    assert_int_equal(read_keys(d), 0);
+    assert_int_equal(console_read_input(dom0, got, sizeof(got)), 1);
+    assert_int_equal(got[0], 'b');
+    type(SWITCH SWITCH);
+    assert_int_equal(tools_destroy(d->domid), 0);
+    sim_console_clear();
+    type("c"); // whoever typed it does not know yet
+    assert_non_null(strstr(sim_console(), "*** Serial input to DOM0"));
+    type("d");
+    assert_int_equal(console_read_input(dom0, got, sizeof(got)), 1);
+    assert_int_equal(got[0], 'd');
+    end(ordinary);
+}
+
 // How long it takes to show LINES lines, when all that may be shown at once has been.
 static uint64_t time_of_lines(struct domain *d)
 {
@@ -425,6 +482,7 @@ int main(void)
         cmocka_unit_test_setup(each_charge_fails_once, setup),
         cmocka_unit_test_setup(without_blocks, setup),
         cmocka_unit_test_setup(speaks_on_the_console, setup),
+        cmocka_unit_test_setup(has_the_keyboard_in_turn, setup),
         cmocka_unit_test_setup(waits_for_its_lines, setup),
         cmocka_unit_test_setup(long_lines_take_longer, setup),
         cmocka_unit_test_setup(screens_share_the_line, setup),

@@ -266,22 +266,22 @@ static void input_has_two_readers(void **state)
     assert_int_equal(evtchn_bind_virq(dom0, VIRQ_CONSOLE, 0, &port), 0);
     type("ab\x01" "c");
     assert_int_equal(evtchn_is_pending(dom0, port), 1);
-    assert_int_equal(console_read_input(got, sizeof(got)), 4);
+    assert_int_equal(console_read_input(dom0, got, sizeof(got)), 4);
     assert_memory_equal(got, "ab\x01" "c", 4);
     type(SWITCH);
     assert_non_null(strstr(sim_console(), "*** Serial input to Fief"));
     sim_console_clear();
     type("m");
     assert_non_null(strstr(sim_console(), "free frames: "));
-    assert_int_equal(console_read_input(got, sizeof(got)), 0);
+    assert_int_equal(console_read_input(dom0, got, sizeof(got)), 0);
     type(SWITCH "x");
     assert_non_null(strstr(sim_console(), "*** Serial input to DOM0"));
-    assert_int_equal(console_read_input(got, sizeof(got)), 1);
+    assert_int_equal(console_read_input(dom0, got, sizeof(got)), 1);
     assert_int_equal(got[0], 'x');
     for (unsigned i = 0; i < 5000; i++) {
         type("y"); // nobody reads: a screenful is kept, what does not fit is dropped
     }
-    while ((n = console_read_input(got, sizeof(got))) != 0) {
+    while ((n = console_read_input(dom0, got, sizeof(got))) != 0) {
         kept += n;
     }
     assert_int_equal(kept, 4096);
