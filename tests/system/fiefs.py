@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Fiefs from dom0: granted, looked at, changed, taken back."""
+import re
+
 from bed import check, count_frames, test, wait_frames
 from beds import PLAIN
 from bill import OWN, fief
@@ -60,6 +62,38 @@ def grant_limit_revoke(bed):
     check(node(machine, 'guest') is None, 'the fief is still there')
     machine.ok('xl destroy guest')
     wait_frames(machine, before)
+
+
+def share_of_cpu(machine, identity, seconds):
+    """Percent of a CPU that all in the fief together use."""
+    def used():
+        one = next(n for n in fief(machine, 'tree')['fiefs'] if n['identity'] == identity)
+        return one['cpu']['used_ns'], float(machine.ok('cut -d" " -f1 /proc/uptime'))
+
+    before, at = used()
+    machine.ok(f'sleep {seconds}', timeout=60 + 4 * seconds)
+    after, then = used()
+    return (after - before) / (then - at) / 1e7
+
+
+@test(machine=PLAIN, xen=OWN)
+def cap_is_kept(bed):
+    """A manager of two vcpus that only spin gets the cap of its fief and no more, with CPUs idle
+    beside it; a new cap is kept at once."""
+    machine = bed.machine
+    before = count_frames(machine)
+    text = machine.ok('attack tenant /test/spin.bin 1 2', timeout=120)
+    domid, identity = (int(x) for x in re.findall(r'=(\d+)', text))
+    shares = []
+    for cap in (40, 120):
+        machine.ok(f"fief limit '#{identity}' --cap {cap}")
+        machine.ok('sleep 1')
+        shares.append((cap, share_of_cpu(machine, identity, 6)))
+    machine.note(f'cap, share: {shares}')
+    machine.ok(f'attack revoke {identity}; attack kill {domid}', timeout=120)
+    wait_frames(machine, before)
+    for cap, share in shares:
+        check(0.4 * cap <= share <= 1.2 * cap, f'cap and share in percent: {shares}')
 
 
 @test(machine=PLAIN, xen=OWN)
