@@ -160,6 +160,22 @@ def knows_the_time(bed):
     machine.leave()
     here = int(machine.ok('date +%s'))
     check(-60 <= here - there <= 120, f'the tenant says {there}, dom0 says {here}')
+    # what it sets its clock to is the time of its own guests
+    tenant.attach()
+    tenant.ok("date -s '2031-05-06 07:08:09'")
+    tenant.ok('xl create -q /domu/guest.cfg device_tree=\\"/domu/clock.dtb\\"', 240)
+    tenant.open_console('guest')
+    tenant.guest_says('guest', 'GUEST-UP')
+    tenant.type('guest', 'date +answer-$((40+2)).%Y')
+    check('answer-42.2031' in tenant.ok('cat /tmp/guest.log'), "the time of a tenant's guest")
+    tenant.ok('xl destroy guest')
+    machine.leave()
+    machine.ok('xl create -q /domu/guest.cfg device_tree=\\"/domu/clock.dtb\\"', 240)
+    machine.booted('guest')
+    year = int(machine.guest_run('date +%Y'))
+    machine.leave()
+    machine.ok('xl destroy guest')
+    check(year == int(machine.ok('date +%Y')) != 2031, f"in dom0's guest it is {year}")
     tenant.destroy()
 
 
