@@ -22,7 +22,7 @@ struct command {
 };
 
 extern const struct command cycles_commands[], race_commands[], many_commands[], rich_commands[],
-    run_commands[], small_commands[], tenant_commands[], hostile_commands[];
+    run_commands[], small_commands[], tenant_commands[], hostile_commands[], foreign_commands[];
 
 // Ends the program with "attack: ..." and status 1.
 _Noreturn void wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

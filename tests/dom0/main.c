@@ -10,7 +10,7 @@
 
 static const struct command *const tables[] = {
     cycles_commands, race_commands, many_commands, rich_commands,   run_commands,
-    small_commands, tenant_commands, hostile_commands,
+    small_commands, tenant_commands, hostile_commands, foreign_commands,
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))

@@ -7,7 +7,7 @@ read in the tenant by a program, as Ctrl-] would leave the tenant's own console.
 import re
 
 from attacks import guests_of_dom0, outside, words
-from bed import FIEF_ONLY, check, count_frames, test, wait_frames
+from bed import FIEF_ONLY, check, count_frames, dom0_has_grown, test, wait_frames
 from beds import PLAIN, ROOMY, size
 from fiefs import node
 from xl import rows
@@ -234,6 +234,75 @@ def two_that_do_not_see_each_other(bed):
 
 # As many of everything as its memory suffices for.
 UNBOUNDED = '--domains 10000 --vcpus 100000 --ports 100000 --creations 100000'
+
+
+UPLINK = 0x7fef                         # what a tenant calls the manager above
+ENOSPC = 28
+PAGES = 8                               # that each lends to the other
+
+
+def held_by(run, command, pattern):
+    """A program that takes what it gets and holds it until it is killed; what it says of that."""
+    run(f'rm -f /tmp/held; (attack {command} >/tmp/held 2>/dev/null &)')
+    run('n=0; until [ -s /tmp/held ] || [ $n = 60 ]; do sleep 1; n=$((n+1)); done', 90)
+    text = run('cat /tmp/held').strip()
+    check(re.fullmatch(pattern, text), f'attack {command} says {text}')
+    return text
+
+
+def pages_for(run, domid):
+    """References of pages that are lent to that domain."""
+    return held_by(run, f'share {domid} {PAGES}', r'refs( \d+)+').removeprefix('refs')
+
+
+def nobody_else_is_refused(machine, other, domid, refs):
+    """dom0 has guests, another tenant has all that is kept for it, and guests."""
+    held_by(machine.ok, f'ports {domid}', f'ports=128 error={ENOSPC}')
+    held_by(machine.ok, f'lends {domid} {refs}', f'lends={PAGES}')
+    machine.ok('xl create -q /domu/guest.cfg', 240)
+    machine.booted('guest')
+    machine.leave()
+    machine.ok('xl destroy guest')
+    other.attach()
+    other.ok('xl create -q /domu/small.cfg && xl destroy small', 240)
+    machine.leave()
+
+
+@test(machine=ROOMY, xen=FIEF_ONLY)
+def uses_up_what_is_kept_for_it(bed):
+    """A tenant's pages and ports in dom0's tables, and dom0's in the tenant's, up to the limit
+    between the two: what is beyond it is refused, and nobody else is refused anything."""
+    machine = bed.machine
+    greedy, other = Tenant(machine), Tenant(machine, 'tenant2')
+    greedy.create(options='--neighbour-ports 12 --neighbour-lends 5')
+    other.create()
+    domid = {one: machine.ok(f'xl domid {one.name}').strip() for one in (greedy, other)}
+    own = pages_for(machine.ok, domid[greedy])
+    lent = {}
+    for one in (greedy, other):
+        one.attach()
+        lent[one] = pages_for(one.ok, UPLINK)
+        if one is greedy:
+            held_by(one.ok, f'ports {UPLINK}', f'ports=12 error={ENOSPC}')
+            held_by(one.ok, f'lends {UPLINK} {own}', 'lends=5')
+            one.ok('xl create -q /domu/small.cfg && xl destroy small', 240)
+        machine.leave()
+    held_by(machine.ok, f'ports {domid[greedy]}', f'ports=12 error={ENOSPC}')
+    held_by(machine.ok, f'lends {domid[greedy]} {lent[greedy]}', 'lends=5')
+    check(node(machine, 'tenant')['neighbour'] ==
+          {'ports': {'limit': 12, 'above': 12, 'below': 12},
+           'lends': {'limit': 5, 'above': 5, 'below': 5}}, f"{node(machine, 'tenant')}")
+    nobody_else_is_refused(machine, other, domid[other], lent[other])
+    # a limit that is raised is there at once
+    machine.ok('fief limit tenant --neighbour-ports 20 --neighbour-lends 7')
+    held_by(machine.ok, f'ports {domid[greedy]}', f'ports=8 error={ENOSPC}')
+    # its end, while dom0 holds what was lent: the pages are dom0's until they are unmapped
+    greedy.destroy()
+    machine.ok('xl create -q /domu/small.cfg && xl destroy small')
+    machine.ok('killall attack')
+    machine.until('! pidof attack')
+    other.destroy()
+    dom0_has_grown(bed)
 
 
 def undisturbed(machine, other, rounds):
