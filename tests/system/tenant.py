@@ -9,7 +9,7 @@ import re
 from attacks import guests_of_dom0, outside, words
 from bed import FIEF_ONLY, check, count_frames, dom0_has_grown, test, wait_frames
 from beds import PLAIN, ROOMY, size
-from fiefs import node
+from fiefs import node, refused
 from xl import rows
 
 BUDGET = 320                            # MiB of a tenant's fief
@@ -234,6 +234,100 @@ def two_that_do_not_see_each_other(bed):
 
 # As many of everything as its memory suffices for.
 UNBOUNDED = '--domains 10000 --vcpus 100000 --ports 100000 --creations 100000'
+
+
+def tries(tenant, command, success):
+    """It succeeds or fails, and leaves nothing half-done in the list."""
+    before = sorted(tenant.rows())
+    status, text = tenant.run(command + ' 2>&1', 240)
+    check((status == 0) == success, f'`{command}` gave {status}: {text.strip()[-300:]}')
+    check(success or sorted(tenant.rows()) == before, f'`{command}` leaves {tenant.rows()}')
+
+
+def small(name, words=''):
+    return f'xl create -q -p /domu/small.cfg name=\\"{name}\\" {words}'
+
+
+def limits_hold(machine, tenant):
+    """Each limit refuses what is beyond it, what goes makes room, and a new one is there at once."""
+    tenant.attach()
+    for name, success in (('s1', True), ('s2', True), ('s3', False)):
+        tries(tenant, small(name), success)                             # domains
+    tenant.ok('xl destroy s1')
+    tries(tenant, small('s3'), True)
+    machine.leave()
+    machine.ok('fief limit tenant --domains 9 --vcpus 4')
+    tenant.attach()
+    for words, success in (('vcpus=3', False), ('vcpus=2', True)):
+        tries(tenant, small('s4', words), success)
+    tries(tenant, small('s5'), False)
+    tenant.ok('for d in s2 s3 s4; do xl destroy $d; done')
+    machine.leave()
+    machine.ok('fief limit tenant --vcpus 64 --creations 2')
+    tenant.attach()
+    time = 'cut -d. -f1 /proc/uptime'
+    began = int(tenant.ok(time))
+    done = [tenant.run(f'{small("s6")} && xl destroy s6')[0] for _ in range(6)].count(0)
+    took = int(tenant.ok(time)) - began
+    check(2 <= done <= 2 + took / 30 + 1, f'{done} creations in {took} s, where two a minute may be')
+    machine.leave()
+    machine.ok('fief limit tenant --creations 60')
+
+
+def budget_changes_in_use(machine, tenant):
+    """Down to what the tenant's guests have, and no further; up again."""
+    tenant.attach()
+    tenant.ok('xl create -q /domu/guest.cfg', 240)
+    machine.leave()
+    refused(machine, 'fief limit tenant -m 100M', 'tenant', 'holds')
+    machine.ok('fief limit tenant -m 240M')
+    check(node(machine, 'tenant')['budget'] == 240 * 256, f"{node(machine, 'tenant')}")
+    tenant.attach()
+    check(re.search(r'^total_memory\s*:\s*560\s*$', tenant.ok('xl info'), re.M), 'xl info')
+    tries(tenant, small('more', 'memory=64'), False)
+    machine.leave()
+    machine.ok('fief limit tenant -m 320M')
+    tenant.attach()
+    tries(tenant, small('more', 'memory=64'), True)
+    tenant.ok('xl destroy more')
+    machine.leave()
+
+
+def rights_go_at_once(machine, tenant):
+    """With each set of rights, what may not be done. Without `console` nothing can be typed."""
+    # not xl destroy: it has removed the name from its store when it is refused
+    refused_by = {'observe,console': ('xl pause guest', 'attack kill $(xl domid guest)',
+                                      small('more')),
+                  'run,observe,console': (small('more'), 'xl mem-max guest 200'),
+                  'console': ('xl list', 'xl info', 'xl pause guest', small('more'))}
+    for rights, commands in refused_by.items():
+        machine.ok(f'fief rights tenant {rights}')
+        tenant.attach()
+        for command in commands:
+            status, text = tenant.run(command + ' 2>&1', 240)
+            # xl pause has the status 0 whatever befell it
+            check(status != 0 or 'Operation not permitted' in text,
+                  f'`{command}` is done with the rights {rights}: {text.strip()[-300:]}')
+        if 'run' in rights:
+            tenant.ok('xl pause guest && xl unpause guest && xl list guest')
+        machine.leave()
+    machine.ok('fief rights tenant all')
+    tenant.attach()
+    check(sorted(tenant.rows()) == ['Domain-0', 'guest'], f'the tenant sees {tenant.rows()}')
+    tenant.ok('xl pause guest && xl unpause guest && xl destroy guest')
+    machine.leave()
+
+
+@test(machine=PLAIN, xen=FIEF_ONLY)
+def keeps_to_limits_and_rights(bed):
+    """What `fief grant`, `limit` and `rights` say, met by Debian's tools in the tenant."""
+    machine = bed.machine
+    tenant = Tenant(machine)
+    tenant.create(options='--domains 2 --rights build,run,observe,console')
+    limits_hold(machine, tenant)
+    budget_changes_in_use(machine, tenant)
+    rights_go_at_once(machine, tenant)
+    tenant.destroy()
 
 
 UPLINK = 0x7fef                         # what a tenant calls the manager above
