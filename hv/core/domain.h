@@ -209,8 +209,10 @@ int domain_set_max_vcpus(struct domain *d, uint32_t count) MUST_CHECK;
 // PSCI and setvcpucontext.
 int vcpu_on(struct vcpu *v, uint64_t pc, uint64_t arg) MUST_CHECK; // -E_EXIST: is on, -E_BUSY
 void vcpu_off(struct vcpu *v);
-// An interrupt for the vcpu, private or shared; wakes it.
+// A private interrupt for the vcpu; wakes it.
 void vcpu_inject(struct vcpu *v, unsigned irq);
+// There may be something new for the vcpu: it is made to leave its guest, or to wake.
+void vcpu_notify(struct vcpu *v);
 void domain_irq_effects(struct domain *d, const struct vgic_effects *e);
 // Tells the vcpu that its evtchn_upcall_pending went from 0 to 1.
 void vcpu_event_upcall(struct vcpu *v);

@@ -9,7 +9,7 @@
 #include "lib/once.h"
 
 // The slow half of the way in, in up.c; that of the way out is port/up.h's up_leave_slowly.
-void passage_in_slowly(struct vcpu *v);
+void passage_in_slowly(struct pcpu *p, struct vcpu *v);
 
 // p came from the guest of v into the hypervisor.
 static inline void passage_in(struct pcpu *p, struct vcpu *v)
@@ -18,36 +18,29 @@ static inline void passage_in(struct pcpu *p, struct vcpu *v)
     // After that fence: who sees v stopped sees all that it did.
     once_clear(&v->sched.in_guest);
     if (pcpu_reasons(p) & PCPU_REASONS_IN) {
-        passage_in_slowly(v);
+        passage_in_slowly(p, v);
     }
 }
 
-// Says that v is in its guest from now on. False: something has come up, and it is not.
-static inline bool passage_set_in_guest(struct pcpu *p, struct vcpu *v, uint32_t reasons)
+// Says that v is in its guest from now on. Who pauses, wakes or injects first writes and then looks
+// at in_guest; the caller looks for what they write after this. What comes later than that finds
+// in_guest set and interrupts the pcpu.
+static inline void passage_set_in_guest(struct vcpu *v)
 {
     once_set(&v->sched.in_guest);
-    // Who pauses, wakes or injects first writes and then looks at in_guest; here it is the other
-    // way round. What comes later than this look finds in_guest set and interrupts the pcpu.
     atomic_thread_fence(memory_order_seq_cst);
-    if ((pcpu_reasons(p) & reasons) == 0) {
-        return true;
-    }
-    atomic_store_explicit(&v->sched.in_guest, false, memory_order_release);
-    return false;
 }
 
 // Back to the guest of v, which came in here. False: another may have to run, or interrupts to be
-// shown; then up_leave_slowly is the way out.
+// shown; then up_leave_slowly is the way out, and finds by in_guest how far this has come.
 static inline bool passage_out(struct pcpu *p, struct vcpu *v)
 {
     // Only a pick changes who is chosen to run here, so v is still the one, unless it has stopped.
-    if (once_byte(&v->sched.state) != SCHED_RUNNING ||
-        !passage_set_in_guest(p, v, PCPU_REASONS_OUT)) {
+    if (once_byte(&v->sched.state) != SCHED_RUNNING) {
         return false;
     }
-    if (vgic_wants_slots(&v->vgic)) {
-        // It may be put away now: who waits for it to stop must not take it for running.
-        atomic_store_explicit(&v->sched.in_guest, false, memory_order_release);
+    passage_set_in_guest(v);
+    if (pcpu_reasons(p) || vgic_wants_slots(&v->vgic)) {
         return false;
     }
     epoch_leave_on(p);

@@ -63,13 +63,14 @@ struct pcpu {
     const char *stretch_longest_what;
 } __attribute__((aligned(PCPU_SIZE)));
 
-// In reasons: what is looked for on the way in, and on the way out. Both are of a machine whose
-// first byte is the low one.
-#define PCPU_REASON_KICKED 0xffu
-#define PCPU_REASONS_IN (~PCPU_REASON_KICKED)
-#define PCPU_REASONS_OUT (~0u)
+// In reasons: what is looked for on the way in; and what, on the way out, asks for more than
+// interrupts to be shown. Both are of a machine whose first byte is the low one.
+#define PCPU_REASONS_IN (~0xffu)
+#define PCPU_REASONS_STAY (~0xff00u)
 _Static_assert(offsetof(struct pcpu, kicked) == offsetof(struct pcpu, reasons),
                "kicked is the low byte of the reasons");
+_Static_assert(offsetof(struct pcpu, slots_live) == offsetof(struct pcpu, reasons) + 1,
+               "slots_live is the next");
 
 extern struct pcpu pcpus[PCPU_MAX];
 

@@ -13,23 +13,50 @@
 #include "vdev/vrtc.h"
 
 // The slots held interrupts while the guest ran, or somebody measures.
-SELDOM void passage_in_slowly(struct vcpu *v)
+NOINLINE void passage_in_slowly(struct pcpu *p, struct vcpu *v)
 {
     struct vgic_effects e;
 
-    stretch_begin();
+    if (stretch_on(p)) {
+        stretch_begin_slow();
+    }
     if (!v->vgic.slots.used) {
         return;
     }
     vgic_effects_init(&e);
     irqchip_save_slots(&v->vgic.slots);
+    p->slots_live = v->vgic.slots.used != 0;
     vgic_sync(&v->domain->vgic, &v->vgic, &e);
-    domain_irq_effects(v->domain, &e);
+    if (!vgic_effects_empty(&e)) {
+        domain_irq_effects(v->domain, &e);
+    }
+}
+
+// Before v is entered, after the last look for kicks.
+static inline void show_interrupts(struct pcpu *p, struct vcpu *v)
+{
+    vgic_flush(&v->domain->vgic, &v->vgic);
+    // Also when the hardware still shows what was there before.
+    if (v->vgic.slots.used || p->slots_live) {
+        irqchip_load_slots(&v->vgic.slots);
+        p->slots_live = v->vgic.slots.used != 0;
+    }
 }
 
 static inline bool was_chosen(const struct pcpu *p, const struct vcpu *v)
 {
     return v && v == p->running && once_byte(&v->sched.state) == SCHED_RUNNING;
+}
+
+// Says that v is in its guest from now on. False: it has been kicked, and is not.
+static inline bool set_in_guest(struct pcpu *p, struct vcpu *v)
+{
+    passage_set_in_guest(v);
+    if (!once_flag(&p->kicked)) {
+        return true;
+    }
+    atomic_store_explicit(&v->sched.in_guest, false, memory_order_release);
+    return false;
 }
 
 static struct vcpu *choose(struct pcpu *p)
@@ -40,22 +67,33 @@ static struct vcpu *choose(struct pcpu *p)
         // Who has been running goes on, unless something has happened that would change that.
         v = p->loaded;
         v = was_chosen(p, v) && !once_flag(&p->kicked) ? v : sched_pick();
-    } while (!passage_set_in_guest(p, v, PCPU_REASON_KICKED));
+    } while (!set_in_guest(p, v));
     return v;
 }
 
-// Another vcpu may have to run, or interrupts to be shown.
-SELDOM struct arch_vcpu *up_leave_slowly(void)
+// Whether passage_out has left nothing to be done for v but to show it its interrupts.
+static bool is_on_its_way(const struct pcpu *p, struct vcpu *v)
+{
+    if (!v || !once_flag(&v->sched.in_guest)) {
+        return false;
+    }
+    if ((pcpu_reasons(p) & PCPU_REASONS_STAY) == 0) {
+        return true;
+    }
+    // It may be put away now: who waits for it to stop must not take it for running.
+    atomic_store_explicit(&v->sched.in_guest, false, memory_order_release);
+    return false;
+}
+
+struct arch_vcpu *up_leave_slowly(void)
 {
     struct pcpu *p = pcpu_this();
-    struct vcpu *v = choose(p);
+    struct vcpu *v = p->loaded;
 
-    vgic_flush(&v->domain->vgic, &v->vgic);
-    // Also when the hardware still shows what was there before.
-    if (v->vgic.slots.used || p->slots_live) {
-        irqchip_load_slots(&v->vgic.slots);
-        p->slots_live = v->vgic.slots.used != 0;
+    if (!is_on_its_way(p, v)) {
+        v = choose(p);
     }
+    show_interrupts(p, v);
     stretch_look();
     epoch_leave_on(p);
     return &v->arch;
@@ -66,12 +104,9 @@ void up_enter(struct arch_vcpu *a)
     passage_in(pcpu_this(), vcpu_of_arch(a));
 }
 
-struct arch_vcpu *up_leave(void)
+struct arch_vcpu *up_leave(struct arch_vcpu *a)
 {
-    struct pcpu *p = pcpu_this();
-    struct vcpu *v = p->loaded;
-
-    return v && v == p->running && passage_out(p, v) ? &v->arch : up_leave_slowly();
+    return passage_out(pcpu_this(), vcpu_of_arch(a)) ? a : up_leave_slowly();
 }
 
 // The clock chip of a domain that does not drive the machine's.
@@ -141,12 +176,16 @@ bool up_fault(struct arch_vcpu *a, gpa_t addr, enum access access)
 
 void up_send_sgi(struct arch_vcpu *a, uint64_t value)
 {
-    struct vcpu *v = vcpu_of_arch(a);
-    struct vgic_effects e;
+    const struct vcpu *v = vcpu_of_arch(a);
+    struct domain *d = v->domain;
 
-    vgic_effects_init(&e);
-    vgic_send_sgi(&v->domain->vgic, v->id, value, &e);
-    domain_irq_effects(v->domain, &e);
+    for (unsigned first = 0; first < d->vcpu_count; first += VGIC_CLUSTER) {
+        uint32_t news = vgic_send_sgi(&d->vgic, v->id, value, first / VGIC_CLUSTER);
+
+        for (; news; news &= news - 1) {
+            vcpu_notify(d->vcpu[first + (unsigned)__builtin_ctz(news)]);
+        }
+    }
 }
 
 void up_wait(struct arch_vcpu *a)
@@ -154,12 +193,9 @@ void up_wait(struct arch_vcpu *a)
     struct vcpu *v = vcpu_of_arch(a);
 
     // As in Xen the upcall stands as long as evtchn_upcall_pending does: nobody waits beside it.
-    if (!vcpu_has_pending(v) && evtchn_pending_for(v)) {
-        struct vgic_effects e;
-
-        vgic_effects_init(&e);
-        vgic_show_again(&v->domain->vgic, v->id, v->domain->event_irq, &e);
-        domain_irq_effects(v->domain, &e);
+    if (!vcpu_has_pending(v) && evtchn_pending_for(v) &&
+        vgic_raise_again(&v->vgic, v->domain->event_irq)) {
+        vcpu_notify(v);
     }
     if (!vcpu_has_pending(v)) {
         sched_expect(v);
@@ -204,5 +240,5 @@ void up_console_input(char c)
 void up_secondary(void)
 {
     epoch_enter();
-    arch_vcpu_enter(up_leave());
+    arch_vcpu_enter(up_leave_slowly());
 }

@@ -60,8 +60,7 @@ static void (*const phys_ops[])(unsigned irq, unsigned cpu) = {
     [VGIC_PHYS_LEVEL] = phys_level,   [VGIC_PHYS_DEACTIVATE] = phys_deactivate,
 };
 
-// There may be something new for the vcpu: it is made to leave its guest, or to wake.
-static void notify(struct vcpu *v)
+void vcpu_notify(struct vcpu *v)
 {
     // Pairs with the fences of passage_out and sched_block: one of the two sides sees the other.
     atomic_thread_fence(memory_order_seq_cst);
@@ -86,23 +85,16 @@ void domain_irq_effects(struct domain *d, const struct vgic_effects *e)
     }
     for (unsigned i = 0; i < ARRAY_COUNT(e->kick); i++) {
         for (uint64_t rest = e->kick[i]; rest != 0; rest &= rest - 1) {
-            notify(d->vcpu[i * 64 + (unsigned)__builtin_ctzll(rest)]);
+            vcpu_notify(d->vcpu[i * 64 + (unsigned)__builtin_ctzll(rest)]);
         }
     }
 }
 
-static void inject(struct domain *d, unsigned vcpu, unsigned irq)
-{
-    struct vgic_effects e;
-
-    vgic_effects_init(&e);
-    vgic_inject(&d->vgic, vcpu, irq, &e);
-    domain_irq_effects(d, &e);
-}
-
 void vcpu_inject(struct vcpu *v, unsigned irq)
 {
-    inject(v->domain, v->id, irq);
+    if (vgic_raise(&v->vgic, irq)) {
+        vcpu_notify(v);
+    }
 }
 
 int virq_link(struct domain *d, unsigned virq, unsigned pirq)
@@ -147,6 +139,7 @@ bool virq_drain(struct domain *d)
 void up_irq(unsigned irq)
 {
     struct domain *d = NULL;
+    struct vgic_effects e;
     unsigned cpu;
 
     if (irq < VGIC_LINES_MAX) {
@@ -163,5 +156,7 @@ void up_irq(unsigned irq)
     if (cpu != arch_cpu_id()) {
         irqchip_route(irq, cpu);
     }
-    inject(d, 0, line[irq]);
+    vgic_effects_init(&e);
+    vgic_inject(&d->vgic, line[irq], &e);
+    domain_irq_effects(d, &e);
 }

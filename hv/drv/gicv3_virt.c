@@ -20,11 +20,10 @@
 #define LR_GROUP1 (1ull << 60)
 #define LR_HARDWARE (1ull << 61)
 #define LR_STATE_SHIFT 62
-#define LR_PENDING 1ull
-#define LR_ACTIVE 2ull
+#define LR_PENDING (1ull << LR_STATE_SHIFT)
 
 struct gic_cpu {
-    uint32_t live; // list registers that are not 0
+    uint32_t live; // list registers that are not empty, as seen last
     uint32_t hcr;  // as written last
 };
 
@@ -32,53 +31,27 @@ static struct gic_cpu gic_cpus[PCPU_MAX];
 static unsigned gic_slots;
 static unsigned gic_priority_registers;
 
-// The instructions name the register, so each has accessors of its own.
+// The instructions name the register, so what is done to one is a macro.
 #define LR_LIST(X)                                                                                 \
     X(0, ich_lr0_el2) X(1, ich_lr1_el2) X(2, ich_lr2_el2) X(3, ich_lr3_el2)                        \
     X(4, ich_lr4_el2) X(5, ich_lr5_el2) X(6, ich_lr6_el2) X(7, ich_lr7_el2)                        \
     X(8, ich_lr8_el2) X(9, ich_lr9_el2) X(10, ich_lr10_el2) X(11, ich_lr11_el2)                    \
     X(12, ich_lr12_el2) X(13, ich_lr13_el2) X(14, ich_lr14_el2) X(15, ich_lr15_el2)
 
-#define LR_ACCESSORS(n, name)                                                                      \
-    static uint64_t lr_read_##n(void)                                                              \
-    {                                                                                              \
-        return sysreg_read(name);                                                                  \
-    }                                                                                              \
-    static void lr_write_##n(uint64_t value)                                                       \
-    {                                                                                              \
-        sysreg_write(name, value);                                                                 \
-    }
-LR_LIST(LR_ACCESSORS)
+_Static_assert(SLOT_EMPTY == 0 && SLOT_PENDING == 1 && SLOT_ACTIVE == 2 && SLOT_PENDING_ACTIVE == 3,
+               "a slot's state is that of a list register");
 
-#define LR_READ_ROW(n, name) lr_read_##n,
-#define LR_WRITE_ROW(n, name) lr_write_##n,
-static uint64_t (*const lr_read[VIRQ_SLOTS_MAX])(void) = {LR_LIST(LR_READ_ROW)};
-static void (*const lr_write[VIRQ_SLOTS_MAX])(uint64_t) = {LR_LIST(LR_WRITE_ROW)};
-
-static const uint8_t lr_state[] = {
-    [SLOT_EMPTY] = 0,
-    [SLOT_PENDING] = LR_PENDING,
-    [SLOT_ACTIVE] = LR_ACTIVE,
-    [SLOT_PENDING_ACTIVE] = LR_PENDING | LR_ACTIVE,
-};
-static const uint8_t slot_state[] = {
-    [0] = SLOT_EMPTY,
-    [LR_PENDING] = SLOT_PENDING,
-    [LR_ACTIVE] = SLOT_ACTIVE,
-    [LR_PENDING | LR_ACTIVE] = SLOT_PENDING_ACTIVE,
-};
-
-static uint64_t lr_encode(const struct virq_slot *s)
+static inline uint64_t lr_encode(const struct virq_slot *s)
 {
-    uint64_t state = lr_state[s->state];
-    uint64_t value = s->virq | (uint64_t)s->priority << LR_PRIORITY_SHIFT | LR_GROUP1;
+    uint64_t value = s->virq | (uint64_t)s->priority << LR_PRIORITY_SHIFT | LR_GROUP1 |
+                     (uint64_t)s->state << LR_STATE_SHIFT;
 
     if (s->pirq) {
-        // A hardware interrupt cannot be both: its pending state is the distributor's.
-        state = (state & LR_ACTIVE) ? LR_ACTIVE : state;
         value |= LR_HARDWARE | (uint64_t)s->pirq << LR_PHYSICAL_SHIFT;
+        // A hardware interrupt cannot be both: its pending state is the distributor's.
+        value &= s->state == SLOT_PENDING_ACTIVE ? ~LR_PENDING : ~0ull;
     }
-    return value | state << LR_STATE_SHIFT;
+    return value;
 }
 
 unsigned irqchip_slots(void)
@@ -86,16 +59,26 @@ unsigned irqchip_slots(void)
     return gic_slots;
 }
 
+// What is left to be done for list registers n and above ends the function when there is none.
+#define LR_LOAD(n, name)                                                                           \
+    if (left >> (n) == 0) {                                                                        \
+        return;                                                                                    \
+    }                                                                                              \
+    if (left >> (n) & 1) {                                                                         \
+        sysreg_write(name, (s->used >> (n) & 1) ? lr_encode(&s->slot[n]) : 0);                     \
+    }
+
+static inline void lr_load_all(const struct virq_slots *s, uint32_t left)
+{
+    LR_LIST(LR_LOAD)
+}
+
 void irqchip_load_slots(const struct virq_slots *s)
 {
     struct gic_cpu *c = &gic_cpus[arch_cpu_id()];
     uint32_t hcr = s->want_more ? HCR_ENABLE | HCR_UNDERFLOW : HCR_ENABLE;
 
-    for (uint32_t left = s->used | c->live; left; left &= left - 1) {
-        unsigned i = (unsigned)__builtin_ctz(left);
-
-        lr_write[i]((s->used >> i & 1) ? lr_encode(&s->slot[i]) : 0);
-    }
+    lr_load_all(s, s->used | c->live);
     c->live = s->used;
     if (hcr != c->hcr) {
         sysreg_write(ich_hcr_el2, hcr);
@@ -103,16 +86,28 @@ void irqchip_load_slots(const struct virq_slots *s)
     }
 }
 
+#define LR_SAVE(n, name)                                                                           \
+    if (left >> (n) == 0) {                                                                        \
+        return used;                                                                               \
+    }                                                                                              \
+    if (left >> (n) & 1) {                                                                         \
+        s->slot[n].state = (uint8_t)(sysreg_read(name) >> LR_STATE_SHIFT);                         \
+        used &= s->slot[n].state == SLOT_EMPTY ? ~(1u << (n)) : ~0u;                               \
+    }
+
+// Returns bits of those that are not empty.
+static inline uint32_t lr_save_all(struct virq_slots *s, uint32_t left)
+{
+    uint32_t used = left;
+
+    LR_LIST(LR_SAVE)
+    return used;
+}
+
 void irqchip_save_slots(struct virq_slots *s)
 {
-    for (uint32_t left = s->used; left; left &= left - 1) {
-        unsigned i = (unsigned)__builtin_ctz(left);
-
-        s->slot[i].state = slot_state[lr_read[i]() >> LR_STATE_SHIFT];
-        if (s->slot[i].state == SLOT_EMPTY) {
-            s->used &= ~(1u << i);
-        }
-    }
+    s->used = lr_save_all(s, s->used);
+    gic_cpus[arch_cpu_id()].live = s->used;
 }
 
 void gicv3_virt_maintenance(void)
@@ -125,17 +120,15 @@ void gicv3_virt_maintenance(void)
 
 void gicv3_virt_init_cpu(void)
 {
+    static const struct virq_slots none;
     uint64_t type = sysreg_read(ich_vtr_el2);
     unsigned pre_bits = (unsigned)(type >> VTR_PRE_BITS_SHIFT & VTR_PRE_BITS_MASK);
 
     gic_slots = (unsigned)MIN((type & VTR_SLOTS_MASK) + 1, VIRQ_SLOTS_MAX);
     gic_priority_registers = pre_bits < PRE_BITS_MIN ? 1 : 1u << (pre_bits - PRE_BITS_MIN);
-    for (unsigned i = 0; i < gic_slots; i++) {
-        lr_write[i](0);
-    }
     sysreg_write(ich_vmcr_el2, 0);
-    sysreg_write(ich_hcr_el2, HCR_ENABLE);
-    gic_cpus[arch_cpu_id()] = (struct gic_cpu){.live = 0, .hcr = HCR_ENABLE};
+    gic_cpus[arch_cpu_id()] = (struct gic_cpu){.live = (1u << gic_slots) - 1};
+    irqchip_load_slots(&none);
     isb();
 }
 

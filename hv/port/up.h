@@ -11,14 +11,14 @@
 // This pcpu came from the guest of a into the hypervisor; registers are in a.
 void up_enter(struct arch_vcpu *a);
 // Chooses who runs next (idles here when there is nobody), loads it, shows it its interrupts.
-// Returns the vcpu to enter.
-struct arch_vcpu *up_leave(void);
+// Returns the vcpu to enter, which is a, who came in, if it may go on.
+struct arch_vcpu *up_leave(struct arch_vcpu *a);
 
 // This pcpu came from the guest of a with a hypercall: number and arguments are in a's registers
 // (arm64: x16, x0-x4), the result is put there. The way in and the way out are part of it, as it is
 // by far the most frequent exit. Returns the vcpu to enter, which is a. Null: others may have to
 // run; registers of a that function calls preserve, and that have not been saved yet, are now saved
-// to a, and up_leave_slowly is called.
+// to a, and up_leave_slowly is called: up_leave of whoever it is, or of nobody.
 struct arch_vcpu *up_hypercall(struct arch_vcpu *a) MUST_CHECK;
 struct arch_vcpu *up_leave_slowly(void);
 // A call to firmware (arm64: SMCCC by HVC #0 or SMC), function identifier in general register 0.

@@ -42,33 +42,41 @@ uint8_t vgic_vcpu_of_route(const struct vgic *v, uint32_t route)
     return (uint8_t)vcpu;
 }
 
-static void queue_add(struct vgic_cpu *c, unsigned irq)
+// The line with that number as c sees it. It is one that stands in a queue or slot of c's.
+static inline struct vgic_irq *line_of(struct vgic *v, struct vgic_cpu *c, unsigned irq)
 {
-    bitmap_set(c->queue, irq);
-    __atomic_store_n(&c->summary, (uint16_t)(c->summary | 1u << irq / 64), __ATOMIC_RELAXED);
+    return irq < VGIC_PRIVATE ? &c->irq[irq] : &v->spi[irq - VGIC_PRIVATE];
 }
 
-static void queue_remove(struct vgic_cpu *c, unsigned irq)
+static inline void count(struct vgic_cpu *c, uint32_t waiting)
 {
+    __atomic_store_n(&c->waiting, waiting, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t counts_as(unsigned flags)
+{
+    return (flags & LINE_READY) ? VGIC_WAITS + VGIC_READY : VGIC_WAITS;
+}
+
+static void queue_add(struct vgic *v, struct vgic_irq *l, unsigned irq, unsigned flags)
+{
+    struct vgic_cpu *c = v->cpu[l->home];
+
+    bitmap_set(c->queue, irq);
+    c->summary = (uint16_t)(c->summary | 1u << irq / 64);
+    count(c, c->waiting + counts_as(flags));
+    line_set(l, flags);
+}
+
+static void queue_remove(struct vgic *v, struct vgic_irq *l, unsigned irq)
+{
+    struct vgic_cpu *c = v->cpu[l->home];
+
     bitmap_clear(c->queue, irq);
     if (!c->queue[irq / 64]) {
-        __atomic_store_n(&c->summary, (uint16_t)(c->summary & ~(1u << irq / 64)), __ATOMIC_RELAXED);
+        c->summary = (uint16_t)(c->summary & ~(1u << irq / 64));
     }
-}
-
-static void ready_add(struct vgic_cpu *c, int count)
-{
-    __atomic_store_n(&c->ready, (uint16_t)(c->ready + count), __ATOMIC_RELAXED);
-}
-
-static void line_unqueue(struct vgic *v, struct vgic_irq *l, unsigned irq)
-{
-    if (line_has(l, LINE_QUEUED)) {
-        queue_remove(v->cpu[l->home], irq);
-    }
-    if (line_has(l, LINE_READY)) {
-        ready_add(v->cpu[l->home], -1);
-    }
+    count(c, c->waiting - counts_as(l->flags));
     line_clear(l, LINE_QUEUED | LINE_READY);
 }
 
@@ -89,40 +97,49 @@ static void line_release_phys(struct vgic_irq *l, struct vgic_effects *e)
     line_clear(l, LINE_PHYS | (line_has(l, LINE_EDGE) ? 0 : LINE_LATCH));
 }
 
-void vgic_line_update(struct vgic *v, struct vgic_irq *l, unsigned irq, struct vgic_effects *e)
+// Where a line in no slot belongs: LINE_QUEUED, perhaps with LINE_READY, or 0. An active one stays
+// with the vcpu that acknowledged it, wherever it is routed by now.
+static inline unsigned line_place(const struct vgic_irq *l)
 {
+    if (line_has(l, LINE_ACTIVE)) {
+        return l->home != VGIC_NOBODY ? LINE_QUEUED : 0;
+    }
+    return line_deliverable(l) ? LINE_QUEUED | LINE_READY : 0;
+}
+
+// Puts the line into the queue where it belongs. True: there is something new for its home. It
+// looks at active ones, too: the guest can deactivate only what stands in a slot.
+static bool line_settle(struct vgic *v, struct vgic_irq *l, unsigned irq)
+{
+    unsigned was = l->flags & (LINE_QUEUED | LINE_READY);
+    uint8_t home = line_has(l, LINE_ACTIVE) ? l->home : l->target;
+    unsigned place;
+
     if (line_has(l, LINE_IN_SLOT)) {
         // The slot may be in use on another pcpu: that vcpu has to come out and sync first.
+        return true;
+    }
+    place = line_place(l);
+    if (place == was && home == l->home) {
+        return false;
+    }
+    if (was) {
+        queue_remove(v, l, irq);
+    }
+    l->home = home;
+    if (place) {
+        queue_add(v, l, irq, place);
+    }
+    return place != 0;
+}
+
+void vgic_line_update(struct vgic *v, struct vgic_irq *l, unsigned irq, struct vgic_effects *e)
+{
+    if (!line_has(l, LINE_IN_SLOT)) {
+        line_release_phys(l, e);
+    }
+    if (line_settle(v, l, irq)) {
         vgic_kick(e, l->home);
-        return;
-    }
-    line_release_phys(l, e);
-
-    bool was_ready = line_has(l, LINE_READY);
-    bool was_active = line_has(l, LINE_QUEUED) && !was_ready;
-    uint8_t was_home = l->home;
-
-    line_unqueue(v, l, irq);
-    if (line_has(l, LINE_ACTIVE)) {
-        // Stays with the vcpu that acknowledged it, wherever the line is routed by now.
-        if (l->home != VGIC_NOBODY) {
-            queue_add(v->cpu[l->home], irq);
-            line_set(l, LINE_QUEUED);
-        }
-        // The guest can deactivate only what stands in a slot.
-        if (l->home != VGIC_NOBODY && !was_active) {
-            vgic_kick(e, l->home);
-        }
-        return;
-    }
-    l->home = l->target;
-    if (line_deliverable(l)) {
-        queue_add(v->cpu[l->home], irq);
-        ready_add(v->cpu[l->home], 1);
-        line_set(l, LINE_QUEUED | LINE_READY);
-        if (!was_ready || was_home != l->home) {
-            vgic_kick(e, l->home);
-        }
     }
 }
 
@@ -184,6 +201,42 @@ void vgic_cpu_init(struct vgic *v, struct vgic_cpu *c, unsigned id)
     v->cpu[id] = c;
 }
 
+// An edge of a line without a physical interrupt. True: there is something new for its home.
+static inline bool line_raise(struct vgic *v, struct vgic_irq *l, unsigned irq)
+{
+    // Further edges of a line that is pending already merge.
+    if (line_has(l, LINE_LATCH)) {
+        return false;
+    }
+    line_set(l, LINE_LATCH);
+    return line_settle(v, l, irq);
+}
+
+bool vgic_raise(struct vgic_cpu *c, unsigned irq)
+{
+    struct vgic *v = c->vgic;
+    bool news;
+
+    spin_lock(&v->lock);
+    news = line_raise(v, &c->irq[irq], irq);
+    spin_unlock(&v->lock);
+    return news;
+}
+
+bool vgic_raise_again(struct vgic_cpu *c, unsigned irq)
+{
+    struct vgic *v = c->vgic;
+    struct vgic_irq *l = &c->irq[irq];
+    bool news;
+
+    spin_lock(&v->lock);
+    vgic_line_forget_active(l);
+    line_set(l, LINE_LATCH);
+    news = line_settle(v, l, irq);
+    spin_unlock(&v->lock);
+    return news;
+}
+
 static void line_inject(struct vgic *v, struct vgic_irq *l, unsigned irq, struct vgic_effects *e)
 {
     unsigned gained = LINE_LATCH | (l->pirq ? LINE_PHYS : 0);
@@ -191,34 +244,19 @@ static void line_inject(struct vgic *v, struct vgic_irq *l, unsigned irq, struct
     if (line_has(l, LINE_PHYS | LINE_IN_SLOT)) {
         gained |= LINE_PHYS_AGAIN;
     }
-    // Further edges of a line that is pending already merge, and need no kick.
     if (!line_has(l, gained)) {
         line_set(l, gained);
         vgic_line_update(v, l, irq, e);
     }
 }
 
-void vgic_inject(struct vgic *v, unsigned vcpu, unsigned irq, struct vgic_effects *e)
+void vgic_inject(struct vgic *v, unsigned irq, struct vgic_effects *e)
 {
-    spin_lock(&v->lock);
-    struct vgic_irq *l = vgic_line(v, vcpu, irq);
-
-    if (l) {
-        line_inject(v, l, irq, e);
+    if (irq < VGIC_PRIVATE || irq >= v->lines) {
+        return;
     }
-    spin_unlock(&v->lock);
-}
-
-void vgic_show_again(struct vgic *v, unsigned vcpu, unsigned irq, struct vgic_effects *e)
-{
     spin_lock(&v->lock);
-    struct vgic_irq *l = vgic_line(v, vcpu, irq);
-
-    if (l) {
-        vgic_line_forget_active(l);
-        line_set(l, LINE_LATCH);
-        vgic_line_update(v, l, irq, e);
-    }
+    line_inject(v, &v->spi[irq - VGIC_PRIVATE], irq, e);
     spin_unlock(&v->lock);
 }
 
@@ -241,28 +279,46 @@ void vgic_set_level(struct vgic *v, unsigned vcpu, unsigned irq, enum vgic_level
 
 // ICC_SGI1R_EL1 (IHI 0069, 12.2): Aff3 [55:48], range selector [47:44], all but self [40],
 // Aff2 [39:32], number [27:24], Aff1 [23:16], one bit per aff0 [15:0].
-void vgic_send_sgi(struct vgic *v, unsigned from, uint64_t sgi1r, struct vgic_effects *e)
-{
-    unsigned irq = sgi1r >> 24 & 15;
-    bool all_but_self = sgi1r >> 40 & 1;
-    unsigned first = (unsigned)(sgi1r >> 16 & 0xff) * 16;
-    // vcpus have no Aff3 or Aff2, and no aff0 above 15.
-    uint64_t elsewhere = sgi1r & 0x00fff0ff00000000ull;
+#define SGI1R_ALL_BUT_SELF (1ull << 40)
+#define SGI1R_ELSEWHERE 0x00fff0ff00000000ull // vcpus have no Aff3 or Aff2, and no aff0 above 15
 
-    if (!all_but_self && elsewhere) {
-        return;
+// Bits of the cluster's vcpus that the register names.
+static inline uint32_t sgi_targets(const struct vgic *v, unsigned from, uint64_t sgi1r,
+                                   unsigned cluster)
+{
+    unsigned first = cluster * VGIC_CLUSTER;
+    uint32_t there = (1u << MIN(v->vcpus - first, VGIC_CLUSTER)) - 1;
+
+    if (sgi1r & SGI1R_ALL_BUT_SELF) {
+        return from / VGIC_CLUSTER == cluster ? there & ~(1u << from % VGIC_CLUSTER) : there;
+    }
+    if ((sgi1r & SGI1R_ELSEWHERE) || (sgi1r >> 16 & 0xff) != cluster) {
+        return 0;
+    }
+    return there & (uint32_t)sgi1r;
+}
+
+uint32_t vgic_send_sgi(struct vgic *v, unsigned from, uint64_t sgi1r, unsigned cluster)
+{
+    uint32_t targets = sgi_targets(v, from, sgi1r, cluster);
+    struct vgic_cpu **cpu = &v->cpu[cluster * VGIC_CLUSTER];
+    unsigned irq = sgi1r >> 24 & 15;
+    uint32_t news = 0;
+
+    if (!targets) {
+        return 0;
     }
     spin_lock(&v->lock);
-    for (unsigned i = 0; i < v->vcpus; i++) {
-        bool named = i - first < 16 && (sgi1r >> (i - first) & 1);
-        struct vgic_irq *l = &v->cpu[i]->irq[irq];
+    for (; targets; targets &= targets - 1) {
+        struct vgic_irq *l = &cpu[__builtin_ctz(targets)]->irq[irq];
 
         // The register makes Group 1 interrupts only: one in Group 0 is not forwarded.
-        if ((all_but_self ? i != from : named) && line_has(l, LINE_GROUP1)) {
-            line_inject(v, l, irq, e);
+        if (line_has(l, LINE_GROUP1) && line_raise(v, l, irq)) {
+            news |= targets & -targets;
         }
     }
     spin_unlock(&v->lock);
+    return news;
 }
 
 int vgic_link(struct vgic *v, unsigned virq, unsigned pirq, struct vgic_effects *e)
@@ -335,98 +391,111 @@ bool vgic_fini(struct vgic *v, struct vgic_effects *e)
     return done;
 }
 
-// What the slot says about the physical interrupt behind it.
-static void fold_link(struct vgic_irq *l, const struct virq_slot *s, struct vgic_effects *e)
+// What the slot, which had pirq behind it, says about the physical interrupt; was: the line's flags
+// before it was folded.
+static void fold_link(struct vgic_irq *l, unsigned pirq, unsigned state, unsigned was,
+                      struct vgic_effects *e)
 {
-    if (s->pirq != l->pirq) {
+    if (pirq != l->pirq) {
         // Unlinked while it stood here.
-        if (s->state != SLOT_EMPTY) {
-            vgic_push(e, VGIC_PHYS_DEACTIVATE, s->pirq, 0);
+        if (state != SLOT_EMPTY) {
+            vgic_push(e, VGIC_PHYS_DEACTIVATE, pirq, 0);
         }
-    } else if (s->state == SLOT_EMPTY) {
-        line_clear(l, line_has(l, LINE_PHYS_AGAIN) ? 0 : LINE_PHYS);
-    } else if ((s->state & SLOT_ACTIVE) && !line_has(l, LINE_DROP_ACTIVE)) {
+    } else if (state == SLOT_EMPTY) {
+        line_clear(l, (was & LINE_PHYS_AGAIN) ? 0 : LINE_PHYS);
+    } else if ((state & SLOT_ACTIVE) && !(was & LINE_DROP_ACTIVE)) {
         line_set(l, LINE_ACTIVE_HW);
     }
 }
 
-static void slot_fold(struct vgic *v, struct vgic_cpu *c, const struct virq_slot *s,
+// Nothing is left of the interrupt, and nothing new has come.
+static inline bool line_is_over(const struct vgic_irq *l)
+{
+    return (l->flags & (LINE_LATCH | LINE_LEVEL | LINE_ACTIVE | LINE_PHYS)) == 0;
+}
+
+static void slot_fold(struct vgic *v, struct vgic_cpu *c, const struct virq_slot *s, unsigned state,
                       struct vgic_effects *e)
 {
-    struct vgic_irq *l = vgic_line(v, c->id, s->virq);
+    struct vgic_irq *l = line_of(v, c, s->virq);
+    unsigned flags = l->flags;
+    unsigned kept = flags & ~(LINE_ACTIVE_HW | LINE_IN_SLOT | LINE_SLOT_LATCH | LINE_SLOT_ACTIVE |
+                              LINE_DROP_LATCH | LINE_DROP_ACTIVE | LINE_PHYS_AGAIN);
 
-    if ((s->state & SLOT_PENDING) && line_has(l, LINE_SLOT_LATCH) &&
-        !line_has(l, LINE_DROP_LATCH)) {
-        line_set(l, LINE_LATCH);
+    if ((state & SLOT_PENDING) &&
+        (flags & (LINE_SLOT_LATCH | LINE_DROP_LATCH)) == LINE_SLOT_LATCH) {
+        kept |= LINE_LATCH;
     }
-    line_clear(l, LINE_ACTIVE_HW);
-    if ((s->state & SLOT_ACTIVE) && !line_has(l, LINE_DROP_ACTIVE)) {
-        line_set(l, LINE_ACTIVE);
+    if ((state & SLOT_ACTIVE) && !(flags & LINE_DROP_ACTIVE)) {
+        kept |= LINE_ACTIVE;
     }
+    l->flags = (uint16_t)kept;
     if (s->pirq) {
-        fold_link(l, s, e);
+        fold_link(l, s->pirq, state, flags, e);
     }
-    line_clear(l, LINE_IN_SLOT | LINE_SLOT_LATCH | LINE_SLOT_ACTIVE | LINE_DROP_LATCH |
-                      LINE_DROP_ACTIVE | LINE_PHYS_AGAIN);
-    vgic_line_update(v, l, s->virq, e);
+    if (line_is_over(l)) {
+        l->home = l->target;
+        return;
+    }
+    line_release_phys(l, e);
+    // The caller is this vcpu; what waits for it is shown by the flush to come.
+    if (line_settle(v, l, s->virq) && l->home != c->id) {
+        vgic_kick(e, l->home);
+    }
 }
 
 void vgic_sync_slots(struct vgic *v, struct vgic_cpu *c, struct vgic_effects *e)
 {
     spin_lock(&v->lock);
-    for (unsigned left = c->filled; left; left &= left - 1) {
-        unsigned i = (unsigned)__builtin_ctz(left);
+    for (unsigned i = 0; i < c->filled; i++) {
+        const struct virq_slot *s = &c->slots.slot[i];
 
         // Who reads the slots back may say that one ran empty by used alone.
-        if (!(c->slots.used >> i & 1)) {
-            c->slots.slot[i].state = SLOT_EMPTY;
-        }
-        slot_fold(v, c, &c->slots.slot[i], e);
+        slot_fold(v, c, s, (c->slots.used >> i & 1) ? s->state : SLOT_EMPTY, e);
     }
     c->filled = 0;
     c->slots.used = 0;
     c->slots.want_more = 0;
-    // The caller is this vcpu; what waits for it is shown by the flush to come.
-    bitmap_clear(e->kick, c->id);
     spin_unlock(&v->lock);
 }
 
-static void slot_fill(struct vgic *v, struct vgic_cpu *c, unsigned slot, unsigned irq)
+// Of an active line. Pending and active together is not for one with a physical interrupt (IHI
+// 0069, ICH_LR<n>): the second one waits for the deactivation of the first.
+static bool pends_again(const struct vgic *v, const struct vgic_cpu *c, const struct vgic_irq *l)
 {
-    struct vgic_irq *l = vgic_line(v, c->id, irq);
-    bool active = line_has(l, LINE_ACTIVE);
-    bool linked = line_has(l, active ? LINE_ACTIVE_HW : LINE_PHYS);
-    // Pending and active together is not for a line with a physical interrupt (IHI 0069,
-    // ICH_LR<n>): the second one waits for the deactivation of the first.
-    bool pending = (v->ctlr & VGIC_CTLR_ENABLE_GRP1) && line_deliverable(l) &&
-                   l->target == c->id && !(active && line_has(l, LINE_PHYS));
+    return (v->ctlr & VGIC_CTLR_ENABLE_GRP1) && line_deliverable(l) && l->target == c->id &&
+           !line_has(l, LINE_PHYS);
+}
 
-    line_unqueue(v, l, irq);
-    if (pending && line_has(l, LINE_LATCH)) {
-        line_clear(l, LINE_LATCH);
-        line_set(l, LINE_SLOT_LATCH);
+// The next slot takes a line that is queued; the queue forgets it.
+static inline void slot_fill(struct vgic *v, struct vgic_cpu *c, struct vgic_irq *l, unsigned irq)
+{
+    unsigned flags = l->flags;
+    bool active = flags & LINE_ACTIVE;
+    bool pending = !active || pends_again(v, c, l);
+    bool linked = flags & (active ? LINE_ACTIVE_HW : LINE_PHYS);
+    unsigned kept = flags & ~(LINE_QUEUED | LINE_READY | LINE_ACTIVE);
+
+    if (pending && (flags & LINE_LATCH)) {
+        kept = (kept & ~LINE_LATCH) | LINE_SLOT_LATCH;
     }
-    if (active) {
-        line_clear(l, LINE_ACTIVE);
-        line_set(l, LINE_SLOT_ACTIVE);
-    }
-    line_set(l, LINE_IN_SLOT);
+    l->flags = (uint16_t)(kept | LINE_IN_SLOT | (active ? LINE_SLOT_ACTIVE : 0));
     l->slot_linked = linked;
-    c->slots.slot[slot] = (struct virq_slot){
+    c->slots.slot[c->filled] = (struct virq_slot){
         .virq = (uint16_t)irq,
         .pirq = linked ? l->pirq : 0,
         .priority = l->priority,
         .state = (uint8_t)((pending ? SLOT_PENDING : 0) | (active ? SLOT_ACTIVE : 0)),
     };
-    c->slots.used |= 1u << slot;
-    c->filled = (uint16_t)(c->filled | 1u << slot);
+    c->slots.used |= 1u << c->filled;
+    c->filled++;
 }
 
 // A candidate for a slot as one number, the smaller the sooner: active ones first (the guest can
 // deactivate only what is in a slot), then by priority, then by number.
 static uint32_t candidate_make(struct vgic *v, struct vgic_cpu *c, unsigned irq)
 {
-    const struct vgic_irq *l = vgic_line(v, c->id, irq);
+    const struct vgic_irq *l = line_of(v, c, irq);
 
     return (line_has(l, LINE_ACTIVE) ? 0 : 1u << 24) | (uint32_t)l->priority << 16 | irq;
 }
@@ -460,7 +529,7 @@ static unsigned candidates_collect(struct vgic *v, struct vgic_cpu *c, uint32_t 
         for (uint64_t bits = c->queue[word]; bits; bits &= bits - 1) {
             unsigned irq = word * 64 + (unsigned)__builtin_ctzll(bits);
 
-            if (enabled || line_has(vgic_line(v, c->id, irq), LINE_ACTIVE)) {
+            if (enabled || line_has(line_of(v, c, irq), LINE_ACTIVE)) {
                 kept = candidate_insert(best, kept, room, candidate_make(v, c, irq));
                 total++;
             }
@@ -469,19 +538,48 @@ static unsigned candidates_collect(struct vgic *v, struct vgic_cpu *c, uint32_t 
     return total;
 }
 
-void vgic_flush_queue(struct vgic *v, struct vgic_cpu *c)
+// More is queued than there is room for, or some of it cannot be shown.
+static NOINLINE void fill_with_best(struct vgic *v, struct vgic_cpu *c, unsigned room)
 {
     uint32_t best[VIRQ_SLOTS_MAX];
-    uint32_t usable = (1u << v->slots) - 1;
-
-    spin_lock(&v->lock);
-    uint32_t free = usable & ~(uint32_t)c->filled;
-    unsigned room = bits_count(free);
     unsigned total = room ? candidates_collect(v, c, best, room) : 1;
 
-    for (unsigned i = 0; i < MIN(total, room); i++, free &= free - 1) {
-        slot_fill(v, c, (unsigned)__builtin_ctz(free), best[i] & 0xffff);
+    for (unsigned i = 0; i < MIN(total, room); i++) {
+        unsigned irq = best[i] & 0xffff;
+        struct vgic_irq *l = line_of(v, c, irq);
+
+        queue_remove(v, l, irq);
+        slot_fill(v, c, l, irq);
     }
     c->slots.want_more = total > room;
+}
+
+// The usual case: the hardware finds by itself what comes first.
+static inline void fill_with_all(struct vgic *v, struct vgic_cpu *c)
+{
+    for (unsigned words = c->summary; words; words &= words - 1) {
+        unsigned word = (unsigned)__builtin_ctz(words);
+
+        for (uint64_t bits = c->queue[word]; bits; bits &= bits - 1) {
+            unsigned irq = word * 64 + (unsigned)__builtin_ctzll(bits);
+
+            slot_fill(v, c, line_of(v, c, irq), irq);
+        }
+        c->queue[word] = 0;
+    }
+    c->summary = 0;
+    count(c, 0);
+}
+
+void vgic_flush_queue(struct vgic *v, struct vgic_cpu *c)
+{
+    spin_lock(&v->lock);
+    unsigned room = (unsigned)v->slots - c->filled;
+
+    if ((uint16_t)c->waiting <= room && (v->ctlr & VGIC_CTLR_ENABLE_GRP1)) {
+        fill_with_all(v, c);
+    } else {
+        fill_with_best(v, c, room);
+    }
     spin_unlock(&v->lock);
 }

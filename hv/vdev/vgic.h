@@ -6,7 +6,7 @@
 // Who calls: core, for guest accesses, injections and at each guest entry and exit. Lock: what
 // changes something takes the vgic's own lock, which is a leaf; effects are carried out after it is
 // free. A read of one word takes none, so those words (ctlr, route, the bits of enabled lines, a
-// vcpu's summary, ready and asleep) are stored whole (__atomic_store_n).
+// vcpu's waiting and asleep) are stored whole (__atomic_store_n).
 // Memory: given by the caller, charged to the domain; nothing is allocated here.
 //
 // The domain sees one security state (GICD_CTLR.DS = 1) with Group 1 only, affinity routing always
@@ -43,6 +43,11 @@ struct vgic_irq {
 
 struct vgic;
 
+// Units of struct vgic_cpu.waiting: each line of the queue counts as the first; one that is
+// pending, enabled and not active as the second, too.
+#define VGIC_WAITS 1u
+#define VGIC_READY 0x10000u
+
 // A vcpu's part; embedded in struct vcpu.
 struct vgic_cpu {
     struct vgic *vgic;
@@ -50,11 +55,11 @@ struct vgic_cpu {
     struct virq_slots slots;
     struct vgic_irq irq[VGIC_PRIVATE];
     uint32_t enabled; // bits of the private lines that are enabled, as their flags say
+    uint32_t waiting; // how many lines are in the queue, in VGIC_WAITS and VGIC_READY
     uint16_t summary; // bit i: queue[i] is not zero
-    uint16_t ready;   // how many lines of the queue are pending, enabled and not active
     uint8_t id;
     uint8_t asleep; // GICR_WAKER.ProcessorSleep
-    uint16_t filled; // slots that vgic_flush has filled and vgic_sync has not looked at
+    uint8_t filled; // slots, from the first on, filled by vgic_flush and not yet seen by vgic_sync
 };
 
 struct vgic {
@@ -155,10 +160,16 @@ static inline bool vgic_is_at(const struct vgic *v, gpa_t addr)
 uint64_t vgic_read(struct vgic *v, gpa_t addr, unsigned size);
 void vgic_write(struct vgic *v, gpa_t addr, unsigned size, uint64_t value, struct vgic_effects *e);
 
-// Makes a line pending, as an edge does. irq < 32: of vcpu; else vcpu is not looked at. For a line
-// that is linked this means: its physical interrupt has arrived and is active. A number without a
-// line is ignored.
-void vgic_inject(struct vgic *v, unsigned vcpu, unsigned irq, struct vgic_effects *e);
+// Makes a private line pending, as an edge does. True: c's vcpu has to look, as when it stands in
+// vgic_effects.kick; there are no other effects.
+bool vgic_raise(struct vgic_cpu *c, unsigned irq) MUST_CHECK;
+// The same, and it is no longer active, whatever it was: for a vcpu that waits although its device
+// needs it.
+bool vgic_raise_again(struct vgic_cpu *c, unsigned irq) MUST_CHECK;
+
+// Makes a shared line pending. For one that is linked this means: its physical interrupt has
+// arrived and is active. A number without a line is ignored.
+void vgic_inject(struct vgic *v, unsigned irq, struct vgic_effects *e);
 
 // The level of an emulated device's line. A level that stays high is shown again when the guest has
 // deactivated the interrupt, at the latest at its next exit; a line configured as edge takes only
@@ -167,13 +178,11 @@ enum vgic_level { VGIC_LOW, VGIC_HIGH };
 void vgic_set_level(struct vgic *v, unsigned vcpu, unsigned irq, enum vgic_level level,
                     struct vgic_effects *e);
 
-// A private line's interrupt is pending, and no longer active, whatever it was: for a vcpu that
-// waits although its device needs it.
-void vgic_show_again(struct vgic *v, unsigned vcpu, unsigned irq, struct vgic_effects *e);
-
-// The value that vcpu from wrote to ICC_SGI1R_EL1. Targets are affinities as Xen numbers vcpus:
-// aff0 = id & 15, aff1 = id >> 4.
-void vgic_send_sgi(struct vgic *v, unsigned from, uint64_t sgi1r, struct vgic_effects *e);
+// The value that vcpu from wrote to ICC_SGI1R_EL1, as far as a cluster is meant that has vcpus.
+// Affinities are as Xen numbers vcpus: aff0 = id & 15, aff1, the cluster, = id >> 4. Returns bits
+// of aff0: who has to look.
+#define VGIC_CLUSTER 16u
+uint32_t vgic_send_sgi(struct vgic *v, unsigned from, uint64_t sgi1r, unsigned cluster) MUST_CHECK;
 
 // Puts physical interrupt pirq (32 .. 1019) behind shared line virq. 0, -E_INVAL: no such shared
 // line; -E_BUSY: it is linked already, or a vcpu has it in a slot just now. Effects configure pirq
@@ -206,7 +215,7 @@ static inline void vgic_sync(struct vgic *v, struct vgic_cpu *c, struct vgic_eff
 // afterwards, and so makes it come by again.
 static inline bool vgic_wants_slots(const struct vgic_cpu *c)
 {
-    return *(const volatile uint16_t *)&c->summary != 0;
+    return *(const volatile uint32_t *)&c->waiting != 0;
 }
 
 // Before each guest entry, after the last look for kicks: fills the slots, active lines first, then
@@ -223,7 +232,7 @@ static inline void vgic_flush(struct vgic *v, struct vgic_cpu *c)
 // it looks.
 static inline bool vgic_has_pending(const struct vgic_cpu *c)
 {
-    return __atomic_load_n(&c->ready, __ATOMIC_RELAXED) != 0 &&
+    return __atomic_load_n(&c->waiting, __ATOMIC_RELAXED) >= VGIC_READY &&
            (__atomic_load_n(&c->vgic->ctlr, __ATOMIC_RELAXED) & VGIC_CTLR_ENABLE_GRP1);
 }
 

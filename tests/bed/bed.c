@@ -123,7 +123,7 @@ static void leave(void *cpu)
 {
     unsigned n = (unsigned)(uintptr_t)cpu;
 
-    running[n] = up_leave();
+    running[n] = up_leave_slowly();
 }
 
 // What runs next on this pcpu. False: nothing, or the machine is off.

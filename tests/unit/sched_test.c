@@ -69,7 +69,7 @@ static void wait_for_interrupt(struct vcpu *v)
     sim_set_cpu(cpu_of(v));
     up_enter(&v->arch);
     up_wait(&v->arch);
-    up_leave();
+    up_leave(&v->arch);
 }
 
 static void block_in(void *v)
@@ -243,7 +243,7 @@ static void wake_before_block_is_not_lost(void **state)
     assert_int_equal(v->sched.state, SCHED_BLOCKED);
     sched_wake(v);
     assert_int_equal(v->sched.state, SCHED_RUNNING);
-    assert_ptr_equal(up_leave(), &v->arch);
+    assert_ptr_equal(up_leave(&v->arch), &v->arch);
 }
 
 static void wakes_on_an_idle_pcpu(void **state)
@@ -475,7 +475,7 @@ static void yield_lets_the_other_run(void **state)
     first = pcpus[0].running;
     up_enter(&first->arch);
     up_yield(&first->arch);
-    assert_ptr_not_equal(up_leave(), &first->arch);
+    assert_ptr_not_equal(up_leave(&first->arch), &first->arch);
 }
 
 // ---- random operations, with everything that must always hold checked after each

@@ -51,7 +51,7 @@ static void block(void *v)
     sim_set_cpu(it->sched.cpu);
     up_enter(&it->arch);
     up_wait(&it->arch);
-    up_leave();
+    up_leave(&it->arch);
 }
 
 // dom0 waits, and leaves the machine to others.

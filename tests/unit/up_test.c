@@ -242,7 +242,7 @@ static void nobody_waits_beside_an_upcall(void **state)
     // Nor where the interrupt was acknowledged and its end never came.
     write_private(v, 0x300, 1u << dom0->event_irq); // GICR_ISACTIVER0
     waits_beside_an_upcall(v);
-    (void)up_leave();
+    (void)up_leave(&v->arch);
     memset(v->info, 0, sizeof(struct vcpu_info));
 }
 

@@ -120,7 +120,20 @@ static inline unsigned spi_state(unsigned reg, unsigned irq)
 static inline void inject(unsigned vcpu, unsigned irq)
 {
     vgic_effects_init(&fx);
-    vgic_inject(&gic, vcpu, irq, &fx);
+    if (irq >= VGIC_PRIVATE) {
+        vgic_inject(&gic, irq, &fx);
+    } else if (vgic_raise(&cpus[vcpu], irq)) {
+        bitmap_set(fx.kick, vcpu);
+    }
+}
+
+// To all clusters; who has to look stands in fx.
+static inline void send_sgi(unsigned from, uint64_t sgi1r)
+{
+    vgic_effects_init(&fx);
+    for (unsigned i = 0; i * VGIC_CLUSTER < VCPUS; i++) {
+        fx.kick[0] |= (uint64_t)vgic_send_sgi(&gic, from, sgi1r, i) << i * VGIC_CLUSTER;
+    }
 }
 
 static inline void sync(unsigned vcpu)

@@ -85,7 +85,7 @@ static void wait_in_guest(void *v)
     sim_set_cpu(it->sched.cpu);
     up_enter(&it->arch);
     up_wait(&it->arch);
-    up_leave();
+    up_leave(&it->arch);
 }
 
 static void fall_asleep(struct vcpu *v)

@@ -175,14 +175,14 @@ struct arch_vcpu *trap_sync(struct arch_vcpu *a, uint64_t esr)
     a->esr = esr;
     up_enter(a);
     trap_handlers[decode_kind(esr)](a, esr);
-    return up_leave();
+    return up_leave(a);
 }
 
 struct arch_vcpu *trap_irq(struct arch_vcpu *a)
 {
     up_enter(a);
     arch_cpu_poll();
-    return up_leave();
+    return up_leave(a);
 }
 
 // The machine says that something it did for this guest went wrong: the guest is told.
@@ -193,5 +193,5 @@ struct arch_vcpu *trap_serror(struct arch_vcpu *a)
     up_enter(a);
     up_odd_access(a, "system error", syndrome);
     sysreg_write(hcr_el2, sysreg_read(hcr_el2) | HCR_VSE);
-    return up_leave();
+    return up_leave(a);
 }
