@@ -50,29 +50,26 @@ void vcpu_timers_stop(struct vcpu *v)
     timer_stop(&v->single_shot);
 }
 
-bool up_physical_timer(struct arch_vcpu *a, unsigned reg, enum access access, uint64_t *value)
+// The guest reads the machine's counter as it is.
+uint64_t up_physical_timer_read(struct arch_vcpu *a, unsigned reg)
+{
+    return vtimer_read(&vcpu_of_arch(a)->physical_timer, (enum vtimer_reg)reg, time_counter());
+}
+
+void up_physical_timer_write(struct arch_vcpu *a, unsigned reg, uint64_t value)
 {
     struct vcpu *v = vcpu_of_arch(a);
-    // The guest reads the machine's counter as it is.
     uint64_t now = time_counter();
     uint64_t when;
 
-    if (reg >= VTIMER_REGS) {
-        return false;
-    }
-    if (access == ACCESS_READ) {
-        *value = vtimer_read(&v->physical_timer, (enum vtimer_reg)reg, now);
-        return true;
-    }
     timer_stop(&v->physical_wake);
-    vtimer_write(&v->physical_timer, (enum vtimer_reg)reg, *value, now);
+    vtimer_write(&v->physical_timer, (enum vtimer_reg)reg, value, now);
     if (vtimer_fired(&v->physical_timer, now)) {
         set_physical_level(v, VGIC_HIGH);
-        return true;
+        return;
     }
     set_physical_level(v, VGIC_LOW);
     if (vtimer_next(&v->physical_timer, &when)) {
         timer_set(&v->physical_wake, time_of_counter(when));
     }
-    return true;
 }

@@ -38,8 +38,8 @@ bool up_fault(struct arch_vcpu *a, gpa_t addr, enum access access) MUST_CHECK;
 // written to ICC_SGI1R_EL1).
 void up_send_sgi(struct arch_vcpu *a, uint64_t value);
 // The guest's emulated physical timer (arm64: CNTP_CTL/CVAL/TVAL). reg: 0 ctl, 1 cval, 2 tval.
-bool up_physical_timer(struct arch_vcpu *a, unsigned reg, enum access access,
-                       uint64_t *value) MUST_CHECK;
+uint64_t up_physical_timer_read(struct arch_vcpu *a, unsigned reg);
+void up_physical_timer_write(struct arch_vcpu *a, unsigned reg, uint64_t value);
 // The guest waits for an interrupt, or gives its time slice away.
 void up_wait(struct arch_vcpu *a);
 void up_yield(struct arch_vcpu *a);

@@ -73,12 +73,11 @@ static void services_of_the_old(struct domain *d)
 {
     struct vcpu *v = d->vcpu[0];
     uint64_t when = time_counter() + 2 * time_frequency();
-    uint64_t on = VTIMER_CTL_ENABLE;
 
     assert_int_equal(vcpu_register_info(v, gfn(RAM + 4), 64), 0);
     assert_int_equal(vcpu_register_runstate(v, gfn(RAM + 5), gfn(RAM + 5), 0), 0);
-    assert_true(up_physical_timer(&v->arch, VTIMER_CVAL, ACCESS_WRITE, &when));
-    assert_true(up_physical_timer(&v->arch, VTIMER_CTL, ACCESS_WRITE, &on));
+    up_physical_timer_write(&v->arch, VTIMER_CVAL, when);
+    up_physical_timer_write(&v->arch, VTIMER_CTL, VTIMER_CTL_ENABLE);
     assert_true(watchdog_set(d, 0, 3) > 0);
     assert_int_equal(account_claim(&d->account, d->account.held[FC_RAM] + 20), 0);
     assert_int_equal(tools_set_param(d->domid, HVM_PARAM_STORE_PFN, RAM), 0);
@@ -171,10 +170,7 @@ static void it_has_nothing_mapped(struct domain *d)
 
 static void it_has_no_service(struct domain *d)
 {
-    uint64_t timer;
-
-    assert_true(up_physical_timer(&d->vcpu[0]->arch, VTIMER_CTL, ACCESS_READ, &timer));
-    assert_int_equal(timer, 0);
+    assert_int_equal(up_physical_timer_read(&d->vcpu[0]->arch, VTIMER_CTL), 0);
     for (unsigned i = 0; i < DOMAIN_PARAMS; i++) {
         assert_int_equal(d->hvm_param[i], 0);
     }

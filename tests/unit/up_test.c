@@ -181,20 +181,16 @@ static void physical_timer(void **state)
     (void)state;
     write_distributor(0, 4, VGIC_CTLR_ENABLE_GRP1);
     assert_true(up_mmio_write(&v->arch, enable, 4, value));
-    value = time_counter() + 1000;
-    assert_true(up_physical_timer(&v->arch, VTIMER_CVAL, ACCESS_WRITE, &value));
-    value = VTIMER_CTL_ENABLE;
-    assert_true(up_physical_timer(&v->arch, VTIMER_CTL, ACCESS_WRITE, &value));
+    up_physical_timer_write(&v->arch, VTIMER_CVAL, time_counter() + 1000);
+    up_physical_timer_write(&v->arch, VTIMER_CTL, VTIMER_CTL_ENABLE);
     assert_true(v->physical_wake.armed);
-    assert_false(up_physical_timer(&v->arch, VTIMER_REGS, ACCESS_WRITE, &value));
     assert_false(vcpu_has_pending(v));
     sim_set_time(time_of_counter(time_counter() + 1001));
     arch_cpu_poll();
     assert_true(vcpu_has_pending(v));
-    assert_true(up_physical_timer(&v->arch, VTIMER_CTL, ACCESS_READ, &value));
-    assert_int_equal(value, VTIMER_CTL_ENABLE | VTIMER_CTL_ISTATUS);
-    value = 0;
-    assert_true(up_physical_timer(&v->arch, VTIMER_CTL, ACCESS_WRITE, &value));
+    assert_int_equal(up_physical_timer_read(&v->arch, VTIMER_CTL),
+                     VTIMER_CTL_ENABLE | VTIMER_CTL_ISTATUS);
+    up_physical_timer_write(&v->arch, VTIMER_CTL, 0);
     assert_false(vcpu_has_pending(v));
 }
 

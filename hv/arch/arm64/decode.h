@@ -65,7 +65,22 @@ struct trap {
 #define ISS_WRITE (1u << 6)
 #define ISS_FAULT_MASK 0x3fu
 
-enum trap_kind decode_kind(uint64_t esr);
+#define ISS_WFX_EVENT 1u
+
+// By class. Of one whose instruction has an immediate: when that is 0.
+extern const uint8_t decode_kinds[ESR_CLASS_MASK + 1];
+// Of HVC and SMC.
+enum trap_kind decode_call(uint64_t esr);
+
+static inline enum trap_kind decode_kind(uint64_t esr)
+{
+    enum trap_kind kind = decode_kinds[esr >> ESR_CLASS_SHIFT & ESR_CLASS_MASK];
+
+    if (kind == TRAP_HVC || kind == TRAP_SMC) {
+        return decode_call(esr);
+    }
+    return kind == TRAP_WAIT && (esr & ISS_WFX_EVENT) ? TRAP_YIELD : kind;
+}
 
 // Of the trapped instruction, bytes: 2 or 4.
 static inline unsigned decode_length(uint64_t esr)

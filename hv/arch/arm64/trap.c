@@ -9,9 +9,6 @@
 #include "port/vcpu.h"
 #include "walk.h"
 
-#define SPSR_AARCH32 (1ull << 4)
-#define SPSR_BTYPE (3ull << 10)
-#define SPSR_STEP (1ull << 21)
 #define HPFAR_PAGE_MASK 0xfffffffffff0ull // FIPA, bits 43:4, is address bits 51:12
 #define HPFAR_SHIFT 8
 #define HCR_VSE (1ull << 8)
@@ -19,19 +16,6 @@
 #define ESR_CLASS_HVC64 0x16u
 
 typedef void trap_handler(struct arch_vcpu *a, uint64_t esr);
-
-static inline void skip(struct arch_vcpu *a, uint64_t esr)
-{
-    a->pc += decode_length(esr);
-    if ((a->spsr & SPSR_AARCH32) == 0) {
-        a->spsr &= ~(SPSR_BTYPE | SPSR_STEP);
-    }
-}
-
-void trap_skip(struct arch_vcpu *a, uint64_t esr)
-{
-    skip(a, esr);
-}
 
 static void trap_unknown(struct arch_vcpu *a, uint64_t esr)
 {
@@ -138,7 +122,7 @@ static void trap_data(struct arch_vcpu *a, uint64_t esr)
         struct trap t = decode_device(esr);
 
         if (trap_mmio(a, &t, (gpa_t){page | (a->far & (PAGE_SIZE - 1))})) {
-            skip(a, esr);
+            trap_skip(a, esr);
             return;
         }
     }

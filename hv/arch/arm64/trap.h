@@ -12,8 +12,18 @@ struct arch_vcpu *trap_sync(struct arch_vcpu *a, uint64_t esr);
 struct arch_vcpu *trap_irq(struct arch_vcpu *a);
 struct arch_vcpu *trap_serror(struct arch_vcpu *a);
 
+#define SPSR_AARCH32 (1ull << 4)
+#define SPSR_BTYPE (3ull << 10)
+#define SPSR_STEP (1ull << 21)
+
 // The guest goes on behind the trapped instruction.
-void trap_skip(struct arch_vcpu *a, uint64_t esr);
+static inline void trap_skip(struct arch_vcpu *a, uint64_t esr)
+{
+    a->pc += decode_length(esr);
+    if ((a->spsr & SPSR_AARCH32) == 0) {
+        a->spsr &= ~(SPSR_BTYPE | SPSR_STEP);
+    }
+}
 
 // sysreg.c: a trapped access; advances the program counter or injects an exception.
 void sysreg_access(struct arch_vcpu *a, uint64_t esr);
