@@ -99,14 +99,14 @@ struct arch_vcpu *up_leave_slowly(void)
     return &v->arch;
 }
 
-void up_enter(struct arch_vcpu *a)
+struct arch_vcpu *up_exit(struct arch_vcpu *a, uint64_t syndrome, up_handler *handle)
 {
-    passage_in(pcpu_this(), vcpu_of_arch(a));
-}
+    struct pcpu *p = pcpu_this();
+    struct vcpu *v = vcpu_of_arch(a);
 
-struct arch_vcpu *up_leave(struct arch_vcpu *a)
-{
-    return passage_out(pcpu_this(), vcpu_of_arch(a)) ? a : up_leave_slowly();
+    passage_in(p, v);
+    handle(a, syndrome);
+    return passage_out(p, v) ? a : up_leave_slowly();
 }
 
 // The clock chip of a domain that does not drive the machine's.

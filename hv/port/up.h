@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The only calls that an architecture makes upwards. Interrupts are masked in all of them. A guest
-// exit is up_hypercall, or up_enter, one or more of the others, up_leave; then the architecture
-// enters the vcpu that is returned, which arch_vcpu_load() named last.
+// exit is up_hypercall or up_exit; then the architecture enters the vcpu that is returned, which
+// arch_vcpu_load() named last.
 #ifndef PORT_UP_H
 #define PORT_UP_H
 
 #include "lib/types.h"
 #include "arch_types.h"
 
-// This pcpu came from the guest of a into the hypervisor; registers are in a.
-void up_enter(struct arch_vcpu *a);
+// This pcpu came from the guest of a into the hypervisor; registers are in a. Between the ways in
+// and out handle(a, syndrome) is called, which makes one or more of the other calls. Returns the
+// vcpu to enter.
+typedef void up_handler(struct arch_vcpu *a, uint64_t syndrome);
+struct arch_vcpu *up_exit(struct arch_vcpu *a, uint64_t syndrome, up_handler *handle);
 // Chooses who runs next (idles here when there is nobody), loads it, shows it its interrupts.
-// Returns the vcpu to enter, which is a, who came in, if it may go on.
-struct arch_vcpu *up_leave(struct arch_vcpu *a);
+// Returns the vcpu to enter.
+struct arch_vcpu *up_leave_slowly(void);
 
 // This pcpu came from the guest of a with a hypercall: number and arguments are in a's registers
 // (arm64: x16, x0-x4), the result is put there. The way in and the way out are part of it, as it is
 // by far the most frequent exit. Returns the vcpu to enter, which is a. Null: others may have to
 // run; registers of a that function calls preserve, and that have not been saved yet, are now saved
-// to a, and up_leave_slowly is called: up_leave of whoever it is, or of nobody.
+// to a, and up_leave_slowly is called.
 struct arch_vcpu *up_hypercall(struct arch_vcpu *a) MUST_CHECK;
-struct arch_vcpu *up_leave_slowly(void);
 // A call to firmware (arm64: SMCCC by HVC #0 or SMC), function identifier in general register 0.
 void up_firmware_call(struct arch_vcpu *a);
 // A guest access of size 1, 2, 4 or 8 bytes to an address where no memory is mapped. A read's value

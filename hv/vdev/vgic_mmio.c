@@ -249,8 +249,8 @@ static inline unsigned line_count(const struct line_reg *r, const struct vgic *v
     return first >= end ? 0 : MIN(count, end - first);
 }
 
-static uint64_t fields_read(const struct line_reg *r, struct vgic *v, unsigned vcpu, unsigned first,
-                            unsigned size)
+static NOINLINE uint64_t fields_read(const struct line_reg *r, struct vgic *v, unsigned vcpu,
+                                     unsigned first, unsigned size)
 {
     unsigned count = line_count(r, v, first, size);
     const struct vgic_irq *l = count ? vgic_line(v, vcpu, first) : NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/console.h"
+#include "core/passage.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
 #include "port/cpu.h"
@@ -137,11 +138,22 @@ static bool go_on(unsigned cpu)
     return false;
 }
 
+void bed_enter(struct vcpu *v)
+{
+    passage_in(pcpu_this(), v);
+}
+
+void bed_wait(struct arch_vcpu *a, uint64_t syndrome)
+{
+    (void)syndrome;
+    up_wait(a);
+}
+
 bool bed_turn(unsigned cpu)
 {
     sim_set_cpu(cpu);
     if (running[cpu]) {
-        up_enter(running[cpu]);
+        bed_enter(vcpu_of_arch(running[cpu]));
         arch_cpu_poll();
     } else {
         epoch_enter();
@@ -208,7 +220,7 @@ enum bed_end bed_leg(unsigned cpu, struct vcpu *v, long *result)
 
     // As hardware does it: the address behind the instruction is what is saved.
     a->pc = HVC_PC + 4;
-    up_enter(a);
+    bed_enter(v);
     if (sim_try(trap, a) != SIM_RETURNED) {
         return BED_MACHINE;
     }

@@ -46,6 +46,9 @@ struct vcpu *bed_running(unsigned cpu);
 enum bed_end bed_leg(unsigned cpu, struct vcpu *v, long *result);
 // A leg of a call that is made directly, on a pcpu that is wanted elsewhere: as short as there is.
 long bed_short_leg(unsigned cpu, struct hcall *h, uint64_t number);
+// v comes from its guest into the hypervisor; and, for up_exit, then waits for an interrupt.
+void bed_enter(struct vcpu *v);
+void bed_wait(struct arch_vcpu *a, uint64_t syndrome);
 // One turn of a pcpu: its guest is interrupted, or it looks for one. False: it is idle.
 bool bed_turn(unsigned cpu);
 // dom0's RAM: address of its n-th page, and its contents.

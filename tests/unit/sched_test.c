@@ -67,9 +67,7 @@ static unsigned cpu_of(const struct vcpu *v)
 static void wait_for_interrupt(struct vcpu *v)
 {
     sim_set_cpu(cpu_of(v));
-    up_enter(&v->arch);
-    up_wait(&v->arch);
-    up_leave(&v->arch);
+    (void)up_exit(&v->arch, 0, bed_wait);
 }
 
 static void block_in(void *v)
@@ -233,7 +231,7 @@ static void wake_before_block_is_not_lost(void **state)
     (void)state;
     bed_boot(&(struct bed_config){.cpus = 1, .dom0_vcpus = 1});
     v = dom0_vcpu();
-    up_enter(&v->arch);
+    bed_enter(v);
     sched_expect(v);
     sched_wake(v);
     sched_block(v);
@@ -243,7 +241,7 @@ static void wake_before_block_is_not_lost(void **state)
     assert_int_equal(v->sched.state, SCHED_BLOCKED);
     sched_wake(v);
     assert_int_equal(v->sched.state, SCHED_RUNNING);
-    assert_ptr_equal(up_leave(&v->arch), &v->arch);
+    assert_ptr_equal(up_leave_slowly(), &v->arch);
 }
 
 static void wakes_on_an_idle_pcpu(void **state)
@@ -465,6 +463,12 @@ static void off_and_on(void **state)
     assert_ptr_equal(pcpus[1].running, v);
 }
 
+static void yield(struct arch_vcpu *a, uint64_t syndrome)
+{
+    (void)syndrome;
+    up_yield(a);
+}
+
 static void yield_lets_the_other_run(void **state)
 {
     struct vcpu *first;
@@ -473,9 +477,7 @@ static void yield_lets_the_other_run(void **state)
     boot(1, 1);
     (void)bed_turn(0);
     first = pcpus[0].running;
-    up_enter(&first->arch);
-    up_yield(&first->arch);
-    assert_ptr_not_equal(up_leave(&first->arch), &first->arch);
+    assert_ptr_not_equal(up_exit(&first->arch, 0, yield), &first->arch);
 }
 
 // ---- random operations, with everything that must always hold checked after each

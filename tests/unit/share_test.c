@@ -49,9 +49,7 @@ static void block(void *v)
     struct vcpu *it = v;
 
     sim_set_cpu(it->sched.cpu);
-    up_enter(&it->arch);
-    up_wait(&it->arch);
-    up_leave(&it->arch);
+    (void)up_exit(&it->arch, 0, bed_wait);
 }
 
 // dom0 waits, and leaves the machine to others.

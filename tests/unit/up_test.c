@@ -97,7 +97,7 @@ static void cpus_on_and_off(void **state)
     assert_int_equal(firmware(v, PSCI_CPU_ON_64, 1, ENTRY, 7), -4);
     assert_true(bed_turn(1));
     assert_ptr_equal(pcpus[1].running, second);
-    up_enter(&second->arch);
+    bed_enter(second);
     (void)firmware(second, PSCI_CPU_OFF, 0, 0, 0);
     assert_int_equal(firmware(v, PSCI_CPU_ON_64, 1, ENTRY, 7), -5); // not put away yet
     assert_int_equal(firmware(v, PSCI_AFFINITY_INFO_64, 1, 0, 0), 0);
@@ -232,13 +232,13 @@ static void nobody_waits_beside_an_upcall(void **state)
     write_private(v, 0x100, 1u << dom0->event_irq); // GICR_ISENABLER0
     assert_true(bed_turn(0));
     assert_ptr_equal(vcpu_current(), v);
-    up_enter(&v->arch);
+    bed_enter(v);
     waits_beside_an_upcall(v);
     write_private(v, 0x280, 1u << dom0->event_irq); // GICR_ICPENDR0
     // Nor where the interrupt was acknowledged and its end never came.
     write_private(v, 0x300, 1u << dom0->event_irq); // GICR_ISACTIVER0
     waits_beside_an_upcall(v);
-    (void)up_leave(&v->arch);
+    (void)up_leave_slowly();
     memset(v->info, 0, sizeof(struct vcpu_info));
 }
 

@@ -83,9 +83,7 @@ static void wait_in_guest(void *v)
     struct vcpu *it = v;
 
     sim_set_cpu(it->sched.cpu);
-    up_enter(&it->arch);
-    up_wait(&it->arch);
-    up_leave(&it->arch);
+    (void)up_exit(&it->arch, 0, bed_wait);
 }
 
 static void fall_asleep(struct vcpu *v)

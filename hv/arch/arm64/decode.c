@@ -10,21 +10,7 @@
 #define CLASS_FETCH 0x20
 #define CLASS_DATA 0x24
 
-#define HVC_XEN 0xea1u
-#define ISS_IMMEDIATE_MASK 0xffffu
-
 const uint8_t decode_kinds[ESR_CLASS_MASK + 1] = {
     [CLASS_WFX] = TRAP_WAIT,      [CLASS_HVC64] = TRAP_HVC,   [CLASS_SMC64] = TRAP_SMC,
     [CLASS_SYSREG] = TRAP_SYSREG, [CLASS_FETCH] = TRAP_FETCH, [CLASS_DATA] = TRAP_DATA,
 };
-
-enum trap_kind decode_call(uint64_t esr)
-{
-    uint32_t immediate = (uint32_t)esr & ISS_IMMEDIATE_MASK;
-    enum trap_kind kind = decode_kinds[esr >> ESR_CLASS_SHIFT & ESR_CLASS_MASK];
-
-    if (immediate == 0) {
-        return kind;
-    }
-    return kind == TRAP_HVC && immediate == HVC_XEN ? TRAP_HYPERCALL : TRAP_UNKNOWN;
-}

@@ -50,6 +50,10 @@ struct trap {
 #define ESR_CLASS_MASK 0x3fu
 #define ESR_IL (1u << 25)
 
+#define HVC_XEN 0xea1u
+#define ISS_IMMEDIATE_MASK 0xffffu
+#define ISS_WFX_EVENT 1u
+
 #define ISS_SYSREG_READ 1u
 #define ISS_SYSREG_RT_SHIFT 5
 #define ISS_SYSREG_NAME_MASK 0x3ffc1eu
@@ -65,19 +69,21 @@ struct trap {
 #define ISS_WRITE (1u << 6)
 #define ISS_FAULT_MASK 0x3fu
 
-#define ISS_WFX_EVENT 1u
-
-// By class. Of one whose instruction has an immediate: when that is 0.
+// By class; decode_kind says more of TRAP_HVC, TRAP_SMC and TRAP_WAIT.
 extern const uint8_t decode_kinds[ESR_CLASS_MASK + 1];
-// Of HVC and SMC.
-enum trap_kind decode_call(uint64_t esr);
+
+static inline enum trap_kind decode_class(uint64_t esr)
+{
+    return decode_kinds[esr >> ESR_CLASS_SHIFT & ESR_CLASS_MASK];
+}
 
 static inline enum trap_kind decode_kind(uint64_t esr)
 {
-    enum trap_kind kind = decode_kinds[esr >> ESR_CLASS_SHIFT & ESR_CLASS_MASK];
+    enum trap_kind kind = decode_class(esr);
+    uint32_t immediate = (uint32_t)esr & ISS_IMMEDIATE_MASK;
 
-    if (kind == TRAP_HVC || kind == TRAP_SMC) {
-        return decode_call(esr);
+    if ((kind == TRAP_HVC || kind == TRAP_SMC) && immediate != 0) {
+        return kind == TRAP_HVC && immediate == HVC_XEN ? TRAP_HYPERCALL : TRAP_UNKNOWN;
     }
     return kind == TRAP_WAIT && (esr & ISS_WFX_EVENT) ? TRAP_YIELD : kind;
 }

@@ -66,15 +66,16 @@
     isb
     .endm
 
-    // Calls handler(vcpu) and goes on at guest_enter with what it returns.
+    // up_exit(vcpu, syndrome, handler); goes on at guest_enter with what it returns.
     .macro slot_guest handler
     .balign 128
     save_changing
-    adr     x30, \handler
+    mrs     x1, esr_el2
+    adr     x2, \handler
     b       trap_others
     .endm
 
-    // up_hypercall(vcpu), or trap_sync(vcpu, syndrome).
+    // up_hypercall(vcpu), or up_exit(vcpu, syndrome, trap_sync).
     .macro slot_sync
     .balign 128
     save_changing
@@ -84,7 +85,7 @@
     cmp     w1, w2
     adr     x30, hypercall_done
     b.eq    up_hypercall
-    adr     x30, trap_sync
+    adr     x2, trap_sync
     b       trap_others
     .endm
 
@@ -113,9 +114,9 @@ el2_vectors:
     .size el2_vectors, . - el2_vectors
 
     .type trap_others, %function
-trap_others:                            // x0 = vcpu, x30 = handler(x0, x1)
+trap_others:                            // x0 to x2 as up_exit takes them
     preserved stp
-    blr     x30
+    bl      up_exit
 guest_enter:
     preserved ldp
     enter

@@ -15,8 +15,6 @@
 
 #define ESR_CLASS_HVC64 0x16u
 
-typedef void trap_handler(struct arch_vcpu *a, uint64_t esr);
-
 static void trap_unknown(struct arch_vcpu *a, uint64_t esr)
 {
     // After HVC the program counter points behind the instruction.
@@ -29,26 +27,32 @@ static void trap_unknown(struct arch_vcpu *a, uint64_t esr)
 
 static void trap_hvc(struct arch_vcpu *a, uint64_t esr)
 {
-    (void)esr;
+    if (decode_kind(esr) != TRAP_HVC) {
+        trap_unknown(a, esr);
+        return;
+    }
     up_firmware_call(a);
 }
 
 static void trap_smc(struct arch_vcpu *a, uint64_t esr)
 {
+    if (decode_kind(esr) != TRAP_SMC) {
+        trap_unknown(a, esr);
+        return;
+    }
     trap_skip(a, esr);
     up_firmware_call(a);
 }
 
+// WFI and WFE.
 static void trap_wait(struct arch_vcpu *a, uint64_t esr)
 {
     trap_skip(a, esr);
-    up_wait(a);
-}
-
-static void trap_yield(struct arch_vcpu *a, uint64_t esr)
-{
-    trap_skip(a, esr);
-    up_yield(a);
+    if (decode_kind(esr) == TRAP_YIELD) {
+        up_yield(a);
+    } else {
+        up_wait(a);
+    }
 }
 
 // Guest-physical address of a fault. False: the guest's own tables have changed meanwhile, so the
@@ -146,36 +150,29 @@ static void trap_fetch(struct arch_vcpu *a, uint64_t esr)
     }
 }
 
-static trap_handler *const trap_handlers[] = {
-    [TRAP_UNKNOWN] = trap_unknown,
-    [TRAP_HYPERCALL] = trap_unknown, // entry.S has taken these
-    [TRAP_HVC] = trap_hvc,           [TRAP_SMC] = trap_smc,     [TRAP_SYSREG] = sysreg_access,
-    [TRAP_WAIT] = trap_wait,         [TRAP_YIELD] = trap_yield, [TRAP_DATA] = trap_data,
+// By what decode_class says.
+static up_handler *const trap_handlers[] = {
+    [TRAP_UNKNOWN] = trap_unknown, [TRAP_HVC] = trap_hvc,    [TRAP_SMC] = trap_smc,
+    [TRAP_SYSREG] = sysreg_access, [TRAP_WAIT] = trap_wait,  [TRAP_DATA] = trap_data,
     [TRAP_FETCH] = trap_fetch,
 };
 
-struct arch_vcpu *trap_sync(struct arch_vcpu *a, uint64_t esr)
+void trap_sync(struct arch_vcpu *a, uint64_t esr)
 {
     a->esr = esr;
-    up_enter(a);
-    trap_handlers[decode_kind(esr)](a, esr);
-    return up_leave(a);
+    trap_handlers[decode_class(esr)](a, esr);
 }
 
-struct arch_vcpu *trap_irq(struct arch_vcpu *a)
+void trap_irq(struct arch_vcpu *a, uint64_t esr)
 {
-    up_enter(a);
+    (void)a;
+    (void)esr;
     arch_cpu_poll();
-    return up_leave(a);
 }
 
 // The machine says that something it did for this guest went wrong: the guest is told.
-struct arch_vcpu *trap_serror(struct arch_vcpu *a)
+void trap_serror(struct arch_vcpu *a, uint64_t esr)
 {
-    uint64_t syndrome = sysreg_read(esr_el2);
-
-    up_enter(a);
-    up_odd_access(a, "system error", syndrome);
+    up_odd_access(a, "system error", esr);
     sysreg_write(hcr_el2, sysreg_read(hcr_el2) | HCR_VSE);
-    return up_leave(a);
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What trap.c and its helpers share. Everything here runs between up_enter and up_leave, with the
-// vcpu loaded on this pcpu.
+// What trap.c and its helpers share. Everything here runs in up_exit, with the vcpu loaded on this
+// pcpu.
 #ifndef ARCH_TRAP_H
 #define ARCH_TRAP_H
 
 #include "arch_types.h"
 #include "decode.h"
 
-// From entry.S; each returns the vcpu to enter.
-struct arch_vcpu *trap_sync(struct arch_vcpu *a, uint64_t esr);
-struct arch_vcpu *trap_irq(struct arch_vcpu *a);
-struct arch_vcpu *trap_serror(struct arch_vcpu *a);
+// What entry.S has up_exit call; esr says nothing about an interrupt.
+void trap_sync(struct arch_vcpu *a, uint64_t esr);
+void trap_irq(struct arch_vcpu *a, uint64_t esr);
+void trap_serror(struct arch_vcpu *a, uint64_t esr);
 
 #define SPSR_AARCH32 (1ull << 4)
 #define SPSR_BTYPE (3ull << 10)
