@@ -337,7 +337,7 @@ int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
 
 // Locks d and the peer of the port, if it has one; returns the peer, or d. The peer's structure is
 // good to be locked even when it has let go of the port meanwhile (epoch).
-static struct domain *lock_pair(struct domain *d, const struct evtchn *e)
+static inline struct domain *lock_pair(struct domain *d, const struct evtchn *e)
 {
     for (;;) {
         struct domain *peer = __atomic_load_n(&e->remote, __ATOMIC_RELAXED);

@@ -94,7 +94,9 @@ struct arch_vcpu *up_leave_slowly(void)
         v = choose(p);
     }
     show_interrupts(p, v);
-    stretch_look();
+    if (stretch_on(p)) {
+        stretch_look_slow();
+    }
     epoch_leave_on(p);
     return &v->arch;
 }

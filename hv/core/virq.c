@@ -8,6 +8,7 @@
 #include "core/console.h"
 #include "core/domain.h"
 #include "lib/errno.h"
+#include "lib/once.h"
 #include "port/irqchip.h"
 #include "port/up.h"
 
@@ -64,14 +65,13 @@ void vcpu_notify(struct vcpu *v)
 {
     // Pairs with the fences of passage_out and sched_block: one of the two sides sees the other.
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&v->sched.in_guest, memory_order_relaxed)) {
+    if (once_flag(&v->sched.in_guest)) {
         unsigned cpu = atomic_load_explicit(&v->sched.cpu, memory_order_relaxed);
 
         if (cpu != arch_cpu_id()) {
             arch_cpu_kick(cpu);
         }
-    } else if (atomic_load_explicit(&v->sched.state, memory_order_relaxed) == SCHED_BLOCKED &&
-               vcpu_has_pending(v)) {
+    } else if (once_byte(&v->sched.state) == SCHED_BLOCKED && vgic_has_pending(&v->vgic)) {
         sched_wake(v);
     }
 }

@@ -393,8 +393,8 @@ bool vgic_fini(struct vgic *v, struct vgic_effects *e)
 
 // What the slot, which had pirq behind it, says about the physical interrupt; was: the line's flags
 // before it was folded.
-static void fold_link(struct vgic_irq *l, unsigned pirq, unsigned state, unsigned was,
-                      struct vgic_effects *e)
+static NOINLINE void fold_link(struct vgic_irq *l, unsigned pirq, unsigned state, unsigned was,
+                               struct vgic_effects *e)
 {
     if (pirq != l->pirq) {
         // Unlinked while it stood here.
@@ -414,8 +414,19 @@ static inline bool line_is_over(const struct vgic_irq *l)
     return (l->flags & (LINE_LATCH | LINE_LEVEL | LINE_ACTIVE | LINE_PHYS)) == 0;
 }
 
-static void slot_fold(struct vgic *v, struct vgic_cpu *c, const struct virq_slot *s, unsigned state,
-                      struct vgic_effects *e)
+// The line has come out of c's slot and is wanted elsewhere, or again.
+static NOINLINE void line_goes_on(struct vgic *v, const struct vgic_cpu *c, struct vgic_irq *l,
+                                  unsigned irq, struct vgic_effects *e)
+{
+    line_release_phys(l, e);
+    // The caller is this vcpu; what waits for it is shown by the flush to come.
+    if (line_settle(v, l, irq) && l->home != c->id) {
+        vgic_kick(e, l->home);
+    }
+}
+
+static inline void slot_fold(struct vgic *v, struct vgic_cpu *c, const struct virq_slot *s,
+                             unsigned state, struct vgic_effects *e)
 {
     struct vgic_irq *l = line_of(v, c, s->virq);
     unsigned flags = l->flags;
@@ -435,12 +446,8 @@ static void slot_fold(struct vgic *v, struct vgic_cpu *c, const struct virq_slot
     }
     if (line_is_over(l)) {
         l->home = l->target;
-        return;
-    }
-    line_release_phys(l, e);
-    // The caller is this vcpu; what waits for it is shown by the flush to come.
-    if (line_settle(v, l, s->virq) && l->home != c->id) {
-        vgic_kick(e, l->home);
+    } else {
+        line_goes_on(v, c, l, s->virq, e);
     }
 }
 
