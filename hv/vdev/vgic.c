@@ -301,7 +301,7 @@ static inline uint32_t sgi_targets(const struct vgic *v, unsigned from, uint64_t
 uint32_t vgic_send_sgi(struct vgic *v, unsigned from, uint64_t sgi1r, unsigned cluster)
 {
     uint32_t targets = sgi_targets(v, from, sgi1r, cluster);
-    struct vgic_cpu **cpu = &v->cpu[cluster * VGIC_CLUSTER];
+    struct vgic_cpu **cpu = v->cpu + (size_t)cluster * VGIC_CLUSTER;
     unsigned irq = sgi1r >> 24 & 15;
     uint32_t news = 0;
 
