@@ -122,11 +122,13 @@ int domain_pause_by_tools(struct domain *d)
     spin_lock(&d->lock);
     first = d->paused_by_tools < UINT8_MAX;
     d->paused_by_tools = (uint8_t)(d->paused_by_tools + (first ? 1 : 0));
+    // Under the lock: who unpauses just after it takes away what was added.
+    atomic_fetch_add_explicit(&d->pause_count, first ? 1 : 0, memory_order_acq_rel);
     spin_unlock(&d->lock);
     if (!first) {
         return -E_INVAL;
     }
-    domain_pause(d);
+    update_all(d);
     return 0;
 }
 

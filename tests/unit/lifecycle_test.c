@@ -409,6 +409,44 @@ static void numbers_far_apart_are_found(void **state)
     check_all_back("numbers");
 }
 
+#define PAUSE_SEEDS 40u
+#define PAUSE_ROUNDS 20u
+
+static void pause_part(unsigned cpu, void *arg)
+{
+    for (unsigned i = 0; i < PAUSE_ROUNDS; i++) {
+        epoch_enter();
+        // An unpause of what nobody has paused is refused, and that is right.
+        (void)!(cpu == 0 ? domain_pause_by_tools(arg) : domain_unpause_by_tools(arg));
+        epoch_leave();
+        sim_switch();
+    }
+}
+
+// One tool pauses while another unpauses: what is counted for tools is what holds the vcpus.
+static void test_pauses_side_by_side(void **state)
+{
+    struct domain *d;
+
+    (void)state;
+    boot(2);
+    d = guest_make();
+    assert_int_equal(domain_set_max_vcpus(d, 1), 0);
+    assert_int_equal(vcpu_on(d->vcpu[0], 0, 0), 0);
+    for (uint64_t seed = 1; seed <= PAUSE_SEEDS; seed++) {
+        epoch_leave();
+        sim_interleave(seed, 2, pause_part, d);
+        sim_set_cpu(0);
+        epoch_enter();
+        assert_int_equal(d->pause_count, d->paused_by_tools);
+        while (domain_unpause_by_tools(d) == 0) {
+        }
+        assert_int_equal(d->pause_count, 0);
+    }
+    guest_end(d);
+    check_all_back("a domain that two have paused");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_done_means_all_is_back),
         cmocka_unit_test(test_end_does_not_wait_for_the_books),
         cmocka_unit_test(test_dying_does_not_grow),
+        cmocka_unit_test(test_pauses_side_by_side),
     };
 
     return cmocka_run_group_tests_name("lifecycle", tests, NULL, NULL);
