@@ -75,13 +75,13 @@ NO_CANARY struct arch_vcpu *up_hypercall(struct arch_vcpu *a)
     return passage_out(p, v) ? a : NULL;
 }
 
-bool hcall_preempt(void)
+bool hcall_leg_over(void)
 {
     struct pcpu *p = pcpu_this();
     uint64_t now;
 
     stretch_look();
-    if (p->kicked || arch_cpu_pending()) {
+    if (arch_cpu_pending()) {
         return true;
     }
     now = time_counter();
@@ -90,6 +90,11 @@ bool hcall_preempt(void)
         return false;
     }
     return (now - p->leg_begun) * LEG_PARTS > time_frequency();
+}
+
+bool hcall_preempt(void)
+{
+    return pcpu_this()->kicked || hcall_leg_over();
 }
 
 bool hcall_has_right(const struct domain *d, enum hcall_right right)

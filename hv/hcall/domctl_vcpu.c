@@ -142,13 +142,15 @@ long domctl_get_node_affinity(struct hcall *h)
 }
 
 // Pauses the vcpu's domain and waits for its registers to be in memory. The wait is for a pcpu to
-// leave its guest, which it does without our help. After HCALL_AGAIN the domain is as it was.
+// leave its guest, which it does without our help; one that is in the hypervisor may be waiting for
+// us to have been outside, so a leg ends here as any other. After HCALL_AGAIN the domain is as it
+// was.
 static long vcpu_hold(const struct hcall *h, struct vcpu *v)
 {
     domain_pause(v->domain);
     while (!sched_saved(v)) {
         // Who pauses his own domain is himself to be looked at again: no reason to end the call.
-        if (v->domain == h->caller ? arch_cpu_pending() : hcall_preempt()) {
+        if (v->domain == h->caller ? hcall_leg_over() : hcall_preempt()) {
             domain_unpause(v->domain);
             return HCALL_AGAIN;
         }

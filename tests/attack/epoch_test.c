@@ -7,6 +7,7 @@
 #include "tests/unit/core_bed.h"
 
 #include "core/fief_life.h"
+#include "hcall/domctl.h"
 
 #define TRIES 30u
 #define SEEDS 20u
@@ -230,6 +231,71 @@ static void test_fief(void **state)
     }
 }
 
+static bool ended;
+
+// What the dispatcher does before a leg, and the way out after it.
+static void leg_begin(struct vcpu *v)
+{
+    epoch_enter();
+    v->sched.loaded = true;
+    pcpu_this()->leg_begun = 0;
+}
+
+static void leg_end(struct vcpu *v)
+{
+    v->sched.loaded = false;
+    pcpu_this()->kicked = false;
+    epoch_leave();
+    sim_switch();
+}
+
+static void two_of_a_manager(unsigned cpu, void *arg)
+{
+    struct domain *manager = arg;
+    struct vcpu *me = manager->vcpu[cpu];
+
+    while (!ended) {
+        leg_begin(me);
+        if (cpu == ENDS) {
+            ended = domain_destroy(seen.domain) == 0;
+        } else {
+            struct hcall h = {.vcpu = me, .caller = manager, .target = manager};
+
+            h.in.domctl.u.vcpucontext.vcpu = ENDS;
+            // Its answer is of no interest, but that there is one.
+            (void)domctl_get_vcpu_context(&h);
+        }
+        leg_end(me);
+    }
+}
+
+// A manager's vcpu that waits for another to be put away, while that one ends a domain, which waits
+// for the first to have been outside: both go on.
+static void test_held_by_its_own(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct domain *manager;
+
+        boot(CPUS);
+        sim_set_drift(1000);
+        assert_int_equal(guest_try(CPUS, -1, &manager), 0);
+        assert_int_equal(domain_set_max_vcpus(manager, CPUS), 0);
+        for (unsigned i = 0; i < CPUS; i++) {
+            assert_int_equal(vcpu_on(manager->vcpu[i], 0, 0), 0);
+        }
+        seen.domain = guest_make();
+        ended = false;
+        epoch_leave();
+        sim_interleave(seed, CPUS, two_of_a_manager, manager);
+        sim_set_cpu(ENDS);
+        sim_set_drift(0);
+        epoch_enter();
+        guest_end(manager);
+        check_all_back("a domain that was ended while a vcpu was held");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +303,7 @@ int main(void)
         cmocka_unit_test(test_vcpus),
         cmocka_unit_test(test_last_row),
         cmocka_unit_test(test_fief),
+        cmocka_unit_test(test_held_by_its_own),
     };
 
     return cmocka_run_group_tests_name("epochs", tests, NULL, NULL);
