@@ -23,7 +23,7 @@ static void watchdog_bite(struct timer *t)
 
 static void watchdog_arm(struct watchdog *w, uint32_t seconds)
 {
-    w->deadline = time_now() + seconds * NS_PER_SECOND;
+    w->deadline = MAX(time_now() + seconds * NS_PER_SECOND, 1u); // 0 says that nobody has it
     timer_set(&w->timer, w->deadline);
 }
 
@@ -49,7 +49,7 @@ static long watchdog_change(struct domain *d, uint32_t id, uint32_t seconds)
     struct watchdog *w = &d->watchdog[id - 1];
 
     if (w->deadline == 0) {
-        return -E_EXIST;
+        return -E_INVAL;
     }
     if (seconds != 0) {
         watchdog_arm(w, seconds);
@@ -63,7 +63,7 @@ long watchdog_set(struct domain *d, uint32_t id, uint32_t seconds)
 {
     long rc;
 
-    if (id > WATCHDOGS || (id == 0 && seconds == 0)) {
+    if (id > WATCHDOGS) {
         return -E_INVAL;
     }
     spin_lock(&d->lock);

@@ -31,16 +31,17 @@ const struct hcall_family platform_family = {
     .row = platform_rows,
 };
 
-// reg[1]: the kind of assistance; arm64 has one.
+// reg[1]: the kind of assistance, an unsigned int in Xen's prototype; arm64 has one.
 static long set_assist(struct hcall *h, uint32_t bits)
 {
     const uint32_t offered = 1u << VMASST_TYPE_runstate_update_flag;
+    uint32_t kind = (uint32_t)h->reg[1];
 
-    if (h->reg[1] >= 32 || !((offered >> h->reg[1]) & 1)) {
+    if (kind >= 32 || !((offered >> kind) & 1)) {
         return -E_INVAL;
     }
     spin_lock(&h->caller->lock);
-    h->caller->vm_assist = (h->caller->vm_assist & ~(1u << h->reg[1])) | bits;
+    h->caller->vm_assist = (h->caller->vm_assist & ~(1u << kind)) | bits;
     spin_unlock(&h->caller->lock);
     return 0;
 }

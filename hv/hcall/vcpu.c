@@ -7,10 +7,12 @@
 #include "lib/errno.h"
 #include "port/guest_walk.h"
 
-// reg[1]: which vcpu of the caller. Null: there is none.
+// reg[1]: which vcpu of the caller, an unsigned int in Xen's prototype. Null: there is none.
 static struct vcpu *named_vcpu(struct hcall *h)
 {
-    return h->reg[1] < h->caller->vcpu_count ? h->caller->vcpu[h->reg[1]] : NULL;
+    uint32_t id = (uint32_t)h->reg[1];
+
+    return id < h->caller->vcpu_count ? h->caller->vcpu[id] : NULL;
 }
 
 // The page that the calling vcpu writes to at an address. 0 or -E_FAULT.

@@ -320,8 +320,7 @@ static void test_watchdog(void **state)
     uint64_t at = make_guest();
 
     (void)state;
-    assert_int_equal(watchdog(at, 0, 0), -E_INVAL);
-    assert_int_equal(watchdog(at, 1, 5), -E_EXIST);
+    assert_int_equal(watchdog(at, 1, 5), -E_INVAL);
     assert_int_equal(watchdog(at, 0, 5), 1);
     assert_int_equal(watchdog(at, 0, 3), 2);
     assert_int_equal(watchdog(at, 0, 3), -E_NOSPC);
@@ -338,6 +337,37 @@ static void test_watchdog(void **state)
     arch_cpu_poll();
     assert_true(guest->shut_down);
     assert_int_equal(guest->shutdown_code, SHUTDOWN_watchdog);
+    assert_int_equal(tools_destroy(guest->domid), 0);
+}
+
+// As in Xen: no time at all is a time, and over at once.
+static void test_watchdog_without_time(void **state)
+{
+    uint64_t at = make_guest();
+
+    (void)state;
+    assert_int_equal(watchdog(at, 0, 0), 1);
+    sim_advance(1000);
+    arch_cpu_poll();
+    assert_true(guest->shut_down);
+    assert_int_equal(guest->shutdown_code, SHUTDOWN_watchdog);
+    assert_int_equal(tools_destroy(guest->domid), 0);
+}
+
+// What Xen's prototypes have as an unsigned int is looked at as one.
+static void test_upper_halves(void **state)
+{
+    const uint64_t upper = 0xabcdull << 32;
+    uint64_t at = make_guest();
+    struct vcpu_register_vcpu_info *info = bed_memory(guest, at);
+
+    (void)state;
+    *info = (struct vcpu_register_vcpu_info){.mfn = (at >> PAGE_SHIFT) + 1};
+    assert_int_equal(guest_call(VCPU_OP, VCPUOP_register_vcpu_info, upper | 2, at), -E_NOENT);
+    assert_int_equal(guest_call(VCPU_OP, VCPUOP_register_vcpu_info, upper | 1, at), 0);
+    assert_int_equal(guest_call(VM_ASSIST, VMASST_CMD_enable,
+                                upper | VMASST_TYPE_runstate_update_flag, 0), 0);
+    assert_int_equal(guest->vm_assist, 1u << VMASST_TYPE_runstate_update_flag);
     assert_int_equal(tools_destroy(guest->domid), 0);
 }
 
@@ -601,6 +631,8 @@ int main(void)
         cmocka_unit_test_setup(test_vcpu, setup),
         cmocka_unit_test_setup(test_shutdown, setup),
         cmocka_unit_test_setup(test_watchdog, setup),
+        cmocka_unit_test_setup(test_watchdog_without_time, setup),
+        cmocka_unit_test_setup(test_upper_halves, setup),
         cmocka_unit_test_setup(test_poll, setup),
         cmocka_unit_test_setup(test_events, setup),
         cmocka_unit_test_setup(test_grant_arrays, setup),
