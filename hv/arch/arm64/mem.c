@@ -4,8 +4,6 @@
 
 #include "lib/string.h"
 
-#define ZVA_PROHIBITED (1u << 4)        // bit DZP of DCZID_EL0 (Arm ARM D17.2.42)
-
 void *frame_ptr(mfn_t m)
 {
     return (void *)paddr_of_mfn(m).n;
@@ -17,7 +15,6 @@ mfn_t frame_of_ptr(const void *p)
 }
 
 // DCZID_EL0: log2 of the words that DC ZVA clears, or that it may not be used (Arm ARM D17.2.42).
-#define ZVA_WORDS_MASK 15u
 #define ZVA_PROHIBITED (1u << 4)
 
 static uint64_t line_size(void)
@@ -66,7 +63,6 @@ void frame_zero(mfn_t m, unsigned order)
     uint64_t line = line_size();
     uint64_t zva;
 
-    // DCZID_EL0: log2 of the words that DC ZVA clears, or a higher bit: it may not be used.
     __asm__("mrs %0, dczid_el0" : "=r"(zva));
     if (zva < ZVA_PROHIBITED && 4ull << zva == line && line <= PAGE_SIZE / 4) {
         clear_lines(frame_ptr(m), size, line);
