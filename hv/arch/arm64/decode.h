@@ -118,6 +118,13 @@ static inline uint8_t decode_fault(uint32_t iss)
     return group < 3 ? FAULT_TRANSLATION : FAULT_OTHER;
 }
 
+// Whether the access ends in the same fault when it is made again, whatever is mapped there: the
+// second stage has no part in it, or the guest's tables lie where no walk may read (HCR_EL2.PTW).
+static inline bool decode_is_final(const struct trap *t)
+{
+    return t->fault == FAULT_OTHER || (t->fault == FAULT_PERMISSION && t->walk);
+}
+
 static inline struct trap decode_fetch(uint64_t esr)
 {
     uint32_t iss = (uint32_t)esr;

@@ -104,7 +104,7 @@ static SELDOM void trap_data_slowly(struct arch_vcpu *a, uint64_t esr)
     struct trap t = decode_data(esr);
     gpa_t addr;
 
-    if (t.fault == FAULT_OTHER) {
+    if (decode_is_final(&t)) {
         arch_inject_abort(a);
         return;
     }
@@ -140,7 +140,7 @@ static void trap_fetch(struct arch_vcpu *a, uint64_t esr)
 
     a->far = sysreg_read(far_el2);
     // What may not be executed stays so; trying again would not end.
-    if (t.fault == FAULT_OTHER || (t.fault == FAULT_PERMISSION && !t.walk)) {
+    if (decode_is_final(&t) || t.fault == FAULT_PERMISSION) {
         arch_inject_abort(a);
         return;
     }
