@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Firmware calls of guests (SMCCC, Arm DEN 0028; PSCI 1.1, Arm DEN 0022), as a table. Called by the
-// architecture for HVC #0 and SMC, in general registers 0 to 3; takes domain.lock through vcpu_on.
-// Allocates nothing.
+// Firmware calls of guests (SMCCC, Arm DEN 0028; PSCI 1.1 and 0.1, Arm DEN 0022), as a table.
+// Called by the architecture for HVC #0 and SMC, in general registers 0 to 3; takes domain.lock
+// through vcpu_on. Allocates nothing.
 #include "abi/xen.h"
 #include "core/console.h"
 #include "core/domain.h"
 #include "lib/errno.h"
 #include "port/up.h"
 
-#define CALL_64 0x40000000u // the 64-bit form of a number: arguments are taken whole
+#define CALL_FAST 0x80000000u // numbers without it are from before SMCCC
+#define CALL_64 0x40000000u   // the 64-bit form of a number: arguments are taken whole
 #define NOT_SUPPORTED (-1l)
 #define INVALID_PARAMETERS (-2l)
 #define ALREADY_ON (-4l)
@@ -103,6 +104,14 @@ static long psci_cpu_on(struct vcpu *v, const uint64_t arg[3])
     return rc == -E_EXIST ? ALREADY_ON : rc == 0 ? 0 : INVALID_PARAMETERS;
 }
 
+// By PSCI 0.1, which has no third argument.
+static long psci_cpu_on_0_1(struct vcpu *v, const uint64_t arg[3])
+{
+    const uint64_t args[3] = {arg[0], arg[1], 0};
+
+    return psci_cpu_on(v, args);
+}
+
 static long psci_affinity_info(struct vcpu *v, const uint64_t arg[3])
 {
     const struct domain *d = v->domain;
@@ -147,6 +156,8 @@ static long psci_system_reset(struct vcpu *v, const uint64_t arg[3])
 }
 
 static const struct firmware_row firmware_rows[] = {
+    {1, false, psci_cpu_off},                 // those of PSCI 0.1, as the device tree says
+    {2, false, psci_cpu_on_0_1},
     {0x80000000u, false, call_version},       // SMCCC_VERSION
     {0x80000001u, false, call_features},      // SMCCC_ARCH_FEATURES
     {0x84000000u, false, psci_version},       // PSCI_VERSION
@@ -178,7 +189,8 @@ void up_firmware_call(struct arch_vcpu *a)
 {
     struct vcpu *v = vcpu_of_arch(a);
     uint32_t number = (uint32_t)arch_reg(a, 0);
-    uint64_t mask = number & CALL_64 ? UINT64_MAX : UINT32_MAX;
+    bool whole = (number & CALL_64) || !(number & CALL_FAST);
+    uint64_t mask = whole ? UINT64_MAX : UINT32_MAX;
     uint64_t arg[3] = {arch_reg(a, 1) & mask, arch_reg(a, 2) & mask, arch_reg(a, 3) & mask};
     const struct firmware_row *r = find_row(number);
 

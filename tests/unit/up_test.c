@@ -107,6 +107,24 @@ static void cpus_on_and_off(void **state)
     assert_int_equal(second->arch.x[0], 8);
 }
 
+// By the numbers that "arm,psci" has in the device tree; arguments are whole registers.
+static void cpus_on_and_off_by_psci_0_1(void **state)
+{
+    struct vcpu *v = dom0->vcpu[0];
+    struct vcpu *second = dom0->vcpu[1];
+
+    (void)state;
+    assert_int_equal(firmware(v, 2, 1ull << 32 | 1, ENTRY, 0), -2);
+    assert_int_equal(firmware(v, 2, 1, 1ull << 36 | ENTRY, 7), 0);
+    assert_true(second->arch.pc == (1ull << 36 | ENTRY));
+    assert_int_equal(second->arch.x[0], 0); // there is no argument for it
+    assert_true(bed_turn(1));
+    bed_enter(second);
+    (void)firmware(second, 1, 0, 0, 0);
+    assert_false(bed_turn(1));
+    assert_int_equal(firmware(v, PSCI_AFFINITY_INFO_64, 1, 0, 0), 1);
+}
+
 static void call_off(void *v)
 {
     (void)firmware(v, PSCI_SYSTEM_OFF, 0, 0, 0);
@@ -374,6 +392,7 @@ int main(void)
         cmocka_unit_test_setup(firmware_versions_and_features, setup),
         cmocka_unit_test_setup(what_is_not_offered_is_refused, setup),
         cmocka_unit_test_setup(cpus_on_and_off, setup),
+        cmocka_unit_test_setup(cpus_on_and_off_by_psci_0_1, setup),
         cmocka_unit_test_setup(system_off_is_the_holders, setup),
         cmocka_unit_test_setup(physical_interrupts, setup),
         cmocka_unit_test_setup(physical_timer, setup),
