@@ -119,6 +119,23 @@ def no_gic(bed):
     says(bed, r'no GICv3', dtb=tree)
 
 
+def with_reservations(source):
+    """20 pages, each in 2 MiB of its own, that firmware keeps for itself."""
+    nodes = ''.join(f'keep@{at:x} {{ reg = <0 {at:#x} 0 0x1000>; no-map; }}; '
+                    for at in range(0x52001000, 0x52001000 + 20 * 0x300000, 0x300000))
+    root = source.rstrip().removesuffix('};')
+    return (f'{root} reserved-memory {{ #address-cells = <2>; #size-cells = <2>; ranges; {nodes}}};'
+            '};')
+
+
+@test(xen=FIEF_ONLY)
+def many_reservations(bed):
+    """No bad input: as scattered as this, firmware's parts of RAM are on real boards."""
+    tree = damaged_tree(bed, 'reservations', with_reservations)
+    machine = says(bed, r'dom0: 1 vcpus', dtb=tree)
+    machine.expect('Booting Linux on physical CPU', 60)
+
+
 @test(xen=FIEF_ONLY)
 def no_timer(bed):
     tree = damaged_tree(bed, 'no-timer', without_compatible('arm,armv8-timer'))

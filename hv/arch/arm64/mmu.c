@@ -30,9 +30,10 @@
 #define ATTR_DATA (ATTR_COMMON | PTE_INNER_SHAREABLE | PTE_NO_EXECUTE)
 #define ATTR_DEVICE (ATTR_COMMON | PTE_DEVICE | PTE_NO_EXECUTE)
 
-// Enough for an image, a device tree and devices each in a place of its own, and RAM in a dozen
-// banks that begin and end at odd places.
-#define TABLES_MAX 24u
+// Enough for an image, a device tree and devices each in a place of its own, RAM in a dozen banks
+// that begin and end at odd places, and as many holes in it as there may be, each of them in 2 MiB
+// of its own.
+#define TABLES_MAX (24u + MACHINE_RANGES_MAX)
 
 // head.S puts the first one into TTBR0_EL2.
 uint64_t mmu_tables[TABLES_MAX][TABLE_ENTRIES] __attribute__((aligned(4096)));
@@ -44,7 +45,9 @@ uint64_t mmu_early(uint64_t fdt);
 static uint64_t *table_below(uint64_t *entry)
 {
     if (!*entry) {
-        invariant(tables_used < TABLES_MAX);
+        if (tables_used == TABLES_MAX) {
+            panic("device tree: memory begins, ends and is reserved at too many odd places");
+        }
         *entry = (uint64_t)mmu_tables[tables_used++] | PTE_PRESENT | PTE_TABLE;
     }
     if (!(*entry & PTE_TABLE)) {
