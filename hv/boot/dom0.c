@@ -154,6 +154,7 @@ bool dom0_build(const struct dom0_order *o, struct domain **out, struct fault *f
     if (!write_tree(o, vcpus, f)) {
         return false;
     }
+    icache_flush();
     printk(LOG_INFO, "dom0: %u vcpus, %llu MiB in %u banks, kernel at 0x%llx%s\n", vcpus,
            (unsigned long long)(p->ram >> 20), p->bank_count, (unsigned long long)p->kernel.base,
            p->kernel.base == o->modules->kernel.base ? " in place" : ", copied");

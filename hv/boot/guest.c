@@ -198,6 +198,7 @@ static bool fill(struct domain *d, const struct guest_order *o, const struct gue
     }
     load(d, p->kernel.base, o->kernel, n->kernel.size);
     load(d, p->ramdisk.base, o->ramdisk, p->ramdisk.size);
+    icache_flush();
     return fits(domain_set_max_vcpus(d, n->vcpus), "its vcpus cannot be made", f) &&
            fits(vcpu_on(d->vcpu[0], p->kernel.base, p->dtb.base), "its vcpu cannot start", f) &&
            fits(make_manager(d, n), "its fief cannot be made", f);

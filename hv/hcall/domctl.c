@@ -273,16 +273,8 @@ static void flush_page(struct domain *t, gfn_t g)
     }
 }
 
-// What the tools wrote by their own mapping becomes visible to a guest that starts with caches
-// off. Progress is in the argument, which is looked at afresh in each leg.
-static long cache_flush_range(struct hcall *h)
+static long flush_leg(struct domain *t, struct xen_domctl_cacheflush *a)
 {
-    struct xen_domctl_cacheflush *a = &h->in.domctl.u.cacheflush;
-    struct domain *t = h->target;
-
-    if (a->start_pfn + a->nr_pfns < a->start_pfn) {
-        return -E_INVAL;
-    }
     while (a->nr_pfns && a->start_pfn <= t->p2m.max_gfn) {
         uint64_t part = MIN(a->nr_pfns, FLUSH_PAGES);
 
@@ -298,6 +290,21 @@ static long cache_flush_range(struct hcall *h)
         }
     }
     return 0;
+}
+
+// What the tools wrote by their own mapping becomes visible to a guest that starts with caches
+// off. Progress is in the argument, which is looked at afresh in each leg.
+static long cache_flush_range(struct hcall *h)
+{
+    struct xen_domctl_cacheflush *a = &h->in.domctl.u.cacheflush;
+    long rc;
+
+    if (a->start_pfn + a->nr_pfns < a->start_pfn) {
+        return -E_INVAL;
+    }
+    rc = flush_leg(h->target, a);
+    icache_flush();
+    return rc;
 }
 
 static long get_mempool_size(struct hcall *h)

@@ -5,6 +5,7 @@
 #include "hcall/memory.h"
 
 #include "account/frame.h"
+#include "port/mem.h"
 
 #define EXTENTS_MAX (UINT32_MAX >> MEMOP_EXTENT_SHIFT) // as many as a continuation can count
 
@@ -49,7 +50,11 @@ static long extents_run(struct hcall *h, extent_call *call)
 
 static long populate_physmap(struct hcall *h)
 {
-    return extents_run(h, memory_populate);
+    long rc = extents_run(h, memory_populate);
+
+    // Whoever had these frames may have run code there.
+    icache_flush();
+    return rc;
 }
 
 static long decrease_reservation(struct hcall *h)

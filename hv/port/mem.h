@@ -14,5 +14,8 @@ mfn_t frame_of_ptr(const void *p);
 void frame_zero(mfn_t m, unsigned order);
 // Cleans and invalidates the data cache over n bytes to the point of coherency.
 void cache_flush(const void *p, size_t n);
+// No pcpu executes what a frame held before: after frames have changed their owner, and after code
+// was put into them for a guest, when that has been flushed as data.
+void icache_flush(void);
 
 #endif

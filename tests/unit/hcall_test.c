@@ -72,6 +72,25 @@ static long guest_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2)
     return bed_call_as(guest->vcpu[0], number, a0, a1, a2);
 }
 
+// What a frame's former owner ran there, or what lay there before tools loaded a kernel, no pcpu
+// may run.
+static void no_old_code_is_left(void **state)
+{
+    struct xen_domctl op = {0};
+    struct sim_counts before;
+
+    (void)state;
+    (void)make_guest();
+    before = sim_counts;
+    assert_int_equal(tools_populate(guest->domid, TOOLS_GUEST_RAM + 8, 32, 0), 32);
+    assert_int_equal(sim_counts.icache_flushes, before.icache_flushes + 1);
+    op.u.cacheflush.start_pfn = TOOLS_GUEST_RAM;
+    op.u.cacheflush.nr_pfns = 40;
+    assert_int_equal(tools_domctl(&op, XEN_DOMCTL_cacheflush, guest->domid), 0);
+    assert_int_equal(sim_counts.cache_flushes, before.cache_flushes + 40);
+    assert_int_equal(sim_counts.icache_flushes, before.icache_flushes + 2);
+}
+
 static long version(uint32_t what)
 {
     return bed_call(VERSION, what, out_at(), 0, 0, 0);
@@ -620,6 +639,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_fit),
+        cmocka_unit_test_setup(no_old_code_is_left, setup),
         cmocka_unit_test_setup(test_version, setup),
         cmocka_unit_test_setup(test_build_id, setup),
         cmocka_unit_test_setup(test_features, setup),

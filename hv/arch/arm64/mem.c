@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Contents of frames, and the data cache. Anybody calls it; whoever owns the frame sees to locking.
+// Contents of frames, and the caches. Anybody calls it; whoever owns the frame sees to locking.
 #include "port/mem.h"
 
 #include "lib/string.h"
@@ -16,6 +16,8 @@ mfn_t frame_of_ptr(const void *p)
 
 // DCZID_EL0: log2 of the words that DC ZVA clears, or that it may not be used (Arm ARM D17.2.42).
 #define ZVA_PROHIBITED (1u << 4)
+
+#define CTR_DIC (1ull << 29) // CTR_EL0: instruction caches follow the data caches by themselves
 
 static uint64_t line_size(void)
 {
@@ -36,6 +38,16 @@ void cache_flush(const void *p, size_t n)
         __asm__ volatile("dc civac, %0" ::"r"(at) : "memory");
     }
     __asm__ volatile("dsb sy" ::: "memory");
+}
+
+void icache_flush(void)
+{
+    uint64_t ctr;
+
+    __asm__("mrs %0, ctr_el0" : "=r"(ctr));
+    if ((ctr & CTR_DIC) == 0) {
+        __asm__ volatile("ic ialluis\n\tdsb ish\n\tisb" ::: "memory");
+    }
 }
 
 // By whole cache lines, which are not read first, four to a turn: this is what a page of a guest

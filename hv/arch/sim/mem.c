@@ -89,6 +89,11 @@ void cache_flush(const void *p, size_t n)
     sim_counts.cache_flushes++;
 }
 
+void icache_flush(void)
+{
+    sim_counts.icache_flushes++;
+}
+
 void sim_poison(gva_t va)
 {
     invariant(poison_count < POISON_MAX);

@@ -70,6 +70,7 @@ struct sim_counts {
     uint64_t flushes;
     uint64_t publishes;
     uint64_t cache_flushes;
+    uint64_t icache_flushes;
     uint64_t kicks[PCPU_MAX];
     uint64_t switches; // vcpus loaded
 };
