@@ -17,17 +17,33 @@ static void add_part(struct pcpu *p, struct share_part *q)
     runq_count(p, 1);
 }
 
+static uint64_t virtual_at(const struct list *at)
+{
+    return container_of(at, struct vcpu, sched.run_link)->sched.virtual_time;
+}
+
+// Behind whom one belongs: those who are not later. Looked for from both ends at once, as who has
+// slept belongs near the first and who has had a turn near the last.
+static struct list *place_for(struct share_part *q, uint64_t virtual)
+{
+    struct list *before = q->vcpus.prev;
+    struct list *after = q->vcpus.next;
+
+    while (before != &q->vcpus && earlier(virtual, virtual_at(before))) {
+        if (earlier(virtual, virtual_at(after))) {
+            return after->prev;
+        }
+        before = before->prev;
+        after = after->next;
+    }
+    return before;
+}
+
 void runq_add(struct pcpu *p, struct vcpu *v, uint64_t now)
 {
     struct share_part *q = part_of(p, v->sched.share);
-    struct list *at = q->vcpus.prev;
 
-    while (at != &q->vcpus &&
-           earlier(v->sched.virtual_time,
-                   container_of(at, struct vcpu, sched.run_link)->sched.virtual_time)) {
-        at = at->prev;
-    }
-    list_add_first(&v->sched.run_link, at);
+    list_add_first(&v->sched.run_link, place_for(q, v->sched.virtual_time));
     runq_set_state(v, SCHED_RUNNABLE, now);
     add_part(p, q);
 }

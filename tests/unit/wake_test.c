@@ -25,6 +25,7 @@
 #define SLEEP_NS (50 * MS)  // between two wakes: keys that are typed, or a clock on a console
 #define ANSWER_NS (100 * US) // how long it runs then, unless the test says something else
 #define STEP_NS (100 * US)
+#define HOUR_NS (3600 * 1000 * MS)
 #define LIMIT_NS (SCHED_RATE_LIMIT_US * US)
 
 static unsigned cpus;
@@ -261,6 +262,44 @@ static void without_a_limit(void **state)
     assert_int_equal(measure(d->vcpu[0], ANSWER_NS).longest, 0);
 }
 
+static struct vcpu *nth_of_queue(unsigned n)
+{
+    struct list *at = part_of(&pcpus[0], fief_root->share)->vcpus.next;
+
+    while (n-- != 0) {
+        at = at->next;
+    }
+    return container_of(at, struct vcpu, sched.run_link);
+}
+
+// Who has slept is put before the others without a walk past all of them, under the lock: the one
+// in their middle, who claims to come before everybody, is not met.
+static void a_place_is_found_from_both_ends(void **state)
+{
+    struct domain *d;
+    struct vcpu *last;
+
+    (void)state;
+    boot(1);
+    make_spinners(fief_root->share, 60, SCHED_WEIGHT_DEFAULT);
+    d = make_guest(fief_root->share, 1, SCHED_WEIGHT_DEFAULT);
+    let_run(d->vcpu[0], 1);
+    fall_asleep(d->vcpu[0]);
+    run_until(time_now() + ROUND_NS);
+    nth_of_queue(30)->sched.virtual_time -= HOUR_NS;
+    last = container_of(part_of(&pcpus[0], fief_root->share)->vcpus.prev, struct vcpu,
+                        sched.run_link);
+    epoch_enter();
+    sched_wake(d->vcpu[0]);
+    epoch_leave();
+    assert_ptr_equal(nth_of_queue(0), d->vcpu[0]);
+    // And who has had a turn goes behind them.
+    runq_remove(&pcpus[0], d->vcpu[0]);
+    d->vcpu[0]->sched.virtual_time = last->sched.virtual_time;
+    runq_add(&pcpus[0], d->vcpu[0], time_now());
+    assert_ptr_equal(d->vcpu[0]->sched.run_link.prev, &last->sched.run_link);
+}
+
 // ---- nothing to do
 
 static unsigned comings_in(uint64_t ns)
@@ -279,8 +318,6 @@ static unsigned comings_in(uint64_t ns)
     }
     return count;
 }
-
-#define HOUR_NS (3600 * 1000 * MS)
 
 // Pcpus where nobody wants to run, or one who has no rival, are left alone for ever.
 static void idle_costs_nothing(void **state)
@@ -308,6 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_wait_is_bounded),
         cmocka_unit_test(without_a_limit),
+        cmocka_unit_test(a_place_is_found_from_both_ends),
         cmocka_unit_test(idle_costs_nothing),
     };
 
