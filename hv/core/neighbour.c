@@ -124,6 +124,7 @@ uint8_t neighbours_enter(struct fief *f)
     if (slot == NEIGHBOUR_CHILDREN) {
         slot = bitmap_next_clear(&n->taken, NEIGHBOUR_CHILDREN, 0);
     }
+    invariant(slot < NEIGHBOUR_CHILDREN);
     bitmap_set(&n->taken, slot);
     n->last = (uint8_t)slot;
     return (uint8_t)slot;

@@ -50,8 +50,8 @@ void share_init(struct share *s, struct fief *f, struct share *parent);
 // Nobody of it waits or runs, and it has no children.
 void share_fini(struct share *s);
 
-// Cap of all that is in it, in percent of one pcpu; 0: none. Not for the root. Called without
-// locks.
+// Cap of all that is in it, in percent of one pcpu; 0: none. Not for the root. The
+// lock of its fief may be held.
 void share_set_cap(struct share *s, uint32_t percent);
 
 // Whether there is anybody to share with: false as long as the machine is one fief.

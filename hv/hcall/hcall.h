@@ -46,7 +46,7 @@ enum hcall_right { // what the caller must have
     RIGHT_BUILD,   // create, give memory, set up
     RIGHT_RUN,     // pause, unpause, destroy, schedule
     RIGHT_OBSERVE, // list, read
-    RIGHT_MACHINE, // what the machine's manager alone does (settime, debug keys, reading the log)
+    RIGHT_MACHINE, // what the machine's manager alone does (its own account, debug keys, audit)
     RIGHT_CONSOLE, // holds the console, or a fief's own
     RIGHT_DELEGATE, // carve fiefs
 };
