@@ -79,14 +79,17 @@ static void key_memory(void)
 
 static void vcpu_show(struct vcpu *v)
 {
+    const struct vgic_irq *upcall = &v->vgic.irq[v->domain->event_irq];
     struct sched_times t;
 
     sched_times(v, &t);
     console_print("    VCPU%u: %s, CPU%u, ran %llu ms, flags %x, pauses %u\n", v->id,
                   state_names[v->sched.state], v->sched.cpu, (number)(t.ns[0] / NS_PER_MS),
                   v->flags, v->pause_count);
-    console_print("           upcall pending %d, interrupt pending %d\n", evtchn_pending_for(v),
-                  vcpu_has_pending(v));
+    console_print("           upcall pending %d, interrupt pending %d; its line: flags %x "
+                  "priority %x; active priorities %x\n", evtchn_pending_for(v),
+                  vcpu_has_pending(v), upcall->flags, upcall->priority,
+                  arch_active_priorities(&v->arch));
 }
 
 static void domain_show(struct domain *d)

@@ -39,6 +39,10 @@ int arch_vcpu_set_context(struct arch_vcpu *a, const struct vcpu_guest_context *
 //   void arch_retry(struct arch_vcpu *a)      the trapping hypercall is executed again
 //   bool arch_irq_enabled(const struct arch_vcpu *a)   the guest has interrupts unmasked
 
+// For debugging: bits of the priorities of which the guest has acknowledged an interrupt and not
+// ended it (ICH_AP1R0_EL2); of one that another pcpu has loaded as it was before.
+uint32_t arch_active_priorities(const struct arch_vcpu *a);
+
 // Makes the guest take an external abort for its access, or an undefined-instruction exception.
 void arch_inject_abort(struct arch_vcpu *a);
 void arch_inject_undefined(struct arch_vcpu *a);

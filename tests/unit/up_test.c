@@ -380,6 +380,10 @@ static void debug_keys(void **state)
         assert_true(strlen(sim_console()) > 40);
     }
     sim_console_clear();
+    dom0->vcpu[0]->vgic.irq[dom0->event_irq].priority = 0xa0;
+    debug_key('q');
+    assert_non_null(strstr(sim_console(), "priority a0; active priorities 0"));
+    sim_console_clear();
     debug_key('z');
     assert_string_equal(sim_console(), "");
     debug_key('A');

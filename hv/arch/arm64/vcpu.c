@@ -209,6 +209,11 @@ void arch_vcpu_load(struct arch_vcpu *a, struct arch_p2m *p)
     isb();
 }
 
+uint32_t arch_active_priorities(const struct arch_vcpu *a)
+{
+    return vcpu_is_loaded(a) ? (uint32_t)sysreg_read(ich_ap1r0_el2) : a->gic.ap1r[0];
+}
+
 bool arch_guest_timer_next(const struct arch_vcpu *a, uint64_t *when)
 {
     uint64_t at;

@@ -112,6 +112,12 @@ void arch_vcpu_set_counter_offset(struct arch_vcpu *a, uint64_t ticks)
     a->counter_offset = ticks;
 }
 
+uint32_t arch_active_priorities(const struct arch_vcpu *a)
+{
+    (void)a;
+    return 0;
+}
+
 void sim_set_guest_timer(struct arch_vcpu *a, uint64_t when)
 {
     a->timer_when = when;
