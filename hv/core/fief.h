@@ -70,6 +70,7 @@ struct fief {
     int64_t wall_seconds;             // wall clock at boot, for its domains
     uint32_t wall_nanoseconds;
     uint32_t wall_version;
+    uint32_t wall_next;               // domid: who is to be shown it next; 0: all have been
     struct receipts receipts;         // of its domains that went
     struct log log;                   // about its domains; the root's is the machine's (console.c)
     struct share *share;              // of CPU time, on a frame of its own; null: it has ended

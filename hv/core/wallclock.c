@@ -13,6 +13,7 @@
 #include "port/timer.h"
 
 #define NS_PER_SECOND 1000000000ull
+#define PART_DOMAINS 32u // that are shown a new time by one call
 
 // How long after the fief's manager d was born, ns: a domain's own clock begins at its birth, and
 // the fief's wall clock is told at the manager's.
@@ -66,23 +67,62 @@ uint64_t wallclock_now(struct domain *d)
     return seconds;
 }
 
+struct boot_time {
+    int64_t seconds;
+    uint32_t nanoseconds;
+};
+
+struct part {
+    uint32_t version; // of the clock that is shown
+    uint32_t next;    // domid
+};
+
+// Where to go on: from the first domain, unless the same time is being shown.
+static struct part begin_part(struct fief *f, const struct boot_time *t)
+{
+    struct part p;
+
+    spin_lock(&f->lock);
+    if (f->wall_seconds != t->seconds || f->wall_nanoseconds != t->nanoseconds) {
+        f->wall_seconds = t->seconds;
+        f->wall_nanoseconds = t->nanoseconds;
+        f->wall_version++;
+        f->wall_next = 0;
+    }
+    p = (struct part){f->wall_version, f->wall_next};
+    spin_unlock(&f->lock);
+    return p;
+}
+
+// True: there are more.
+static bool show_part(struct fief *f, struct part p)
+{
+    struct domain *d = fief_next(f, p.next);
+
+    for (unsigned i = 0; d && i < PART_DOMAINS; i++, d = fief_after(f, d)) {
+        if (domain_alive(d) && d->fief == f) {
+            wallclock_show(d);
+        }
+    }
+    spin_lock(&f->lock);
+    // Somebody who has set another time since begins with the first.
+    if (f->wall_version == p.version) {
+        f->wall_next = d ? d->domid : 0;
+    }
+    spin_unlock(&f->lock);
+    return d != NULL;
+}
+
 int wallclock_set(struct fief *f, uint64_t seconds, uint32_t nanoseconds, uint64_t system_ns)
 {
+    struct boot_time begin;
     uint64_t up_seconds = system_ns / NS_PER_SECOND;
     uint64_t up_ns = system_ns % NS_PER_SECOND;
 
     if (nanoseconds >= NS_PER_SECOND || seconds <= up_seconds || seconds > INT64_MAX) {
         return -E_INVAL;
     }
-    spin_lock(&f->lock);
-    f->wall_seconds = (int64_t)(seconds - up_seconds) - (nanoseconds < up_ns ? 1 : 0);
-    f->wall_nanoseconds = (uint32_t)((nanoseconds + NS_PER_SECOND - up_ns) % NS_PER_SECOND);
-    f->wall_version++;
-    spin_unlock(&f->lock);
-    for (struct domain *d = fief_next(f, 0); d; d = fief_after(f, d)) {
-        if (domain_alive(d) && d->fief == f) {
-            wallclock_show(d);
-        }
-    }
-    return 0;
+    begin.seconds = (int64_t)(seconds - up_seconds) - (nanoseconds < up_ns ? 1 : 0);
+    begin.nanoseconds = (uint32_t)((nanoseconds + NS_PER_SECOND - up_ns) % NS_PER_SECOND);
+    return show_part(f, begin_part(f, &begin)) ? -E_AGAIN : 0;
 }

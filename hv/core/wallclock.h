@@ -7,8 +7,9 @@
 #include "core/fief.h"
 
 // The time of day was seconds + nanoseconds (since 1970, UTC) when system time was system_ns. Shows
-// it to all domains of the fief. -E_INVAL: nanoseconds beyond a second, or a time before boot that
-// lies before 1970.
+// it to the domains of the fief, some with each call. -E_AGAIN: there are more, so the same is to
+// be called again; how far it came is kept in the fief. -E_INVAL: nanoseconds beyond a second, or a
+// time before boot that lies before 1970.
 int wallclock_set(struct fief *f, uint64_t seconds, uint32_t nanoseconds,
                   uint64_t system_ns) MUST_CHECK;
 // The time of day as d sees it, seconds since 1970.

@@ -9,11 +9,18 @@
 static long op_settime64(struct hcall *h)
 {
     const struct xenpf_settime64 *a = &h->in.platform.u.settime64;
+    int rc;
 
     if (a->mbz != 0) {
         return -E_INVAL;
     }
-    return wallclock_set(fief_of(h->caller), a->secs, a->nsecs, a->system_time);
+    do {
+        rc = wallclock_set(fief_of(h->caller), a->secs, a->nsecs, a->system_time);
+        if (rc == -E_AGAIN && hcall_preempt()) {
+            return HCALL_AGAIN;
+        }
+    } while (rc == -E_AGAIN);
+    return rc;
 }
 
 static const struct hcall_row platform_rows[] = {

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/console.h"
+#include "core/wallclock.h"
 #include "hcall/hcall.h"
 #include "hcall/info.h"
 #include "lib/errno.h"
@@ -263,6 +264,41 @@ static void test_wall_clock(void **state)
     memcpy(bed_memory(guest, at), op, sizeof(*op));
     ((struct xen_platform_op *)bed_memory(guest, at))->interface_version--;
     assert_int_equal(guest_call(PLATFORM_OP, at, 0, 0), -E_PERM);
+}
+
+static uint32_t shown(uint32_t domid)
+{
+    const struct domain *d = fief_find(fief_root, domid);
+
+    return ((const struct shared_info *)frame_ptr(d->shared_info))->wc_sec;
+}
+
+#define CLOCKS 70u // domains, shown the time in more than two parts
+
+// A time that is set while another one is being shown begins with the first domain.
+static void clocks_of_many_domains(void **state)
+{
+    uint32_t first, last = 0;
+
+    (void)state;
+    bed_boot(&(struct bed_config){.frames = 65536});
+    first = (uint32_t)tools_create(1);
+    for (unsigned i = 1; i < CLOCKS; i++) {
+        last = (uint32_t)tools_create(1);
+    }
+    assert_int_equal(wallclock_set(fief_root, 1000, 0, 0), -E_AGAIN);
+    assert_int_equal(shown(first), 1000);
+    assert_int_equal(wallclock_set(fief_root, 2000, 0, 0), -E_AGAIN);
+    assert_int_equal(shown(first), 2000);
+    assert_int_equal(wallclock_set(fief_root, 2000, 0, 0), -E_AGAIN);
+    assert_int_not_equal(shown(last), 2000);
+    assert_int_equal(wallclock_set(fief_root, 2000, 0, 0), 0);
+    assert_int_equal(shown(last), 2000);
+    assert_int_equal(wallclock_set(fief_root, 2000, 0, 0), -E_AGAIN);
+    assert_int_equal(settime(3000, 0, 0), 0);
+    for (uint32_t i = first; i <= last; i++) {
+        assert_int_equal(shown(i), 3000);
+    }
 }
 
 static void test_refusals(void **state)
@@ -647,6 +683,7 @@ int main(void)
         cmocka_unit_test_setup(test_console_read, setup),
         cmocka_unit_test_setup(test_params, setup),
         cmocka_unit_test_setup(test_wall_clock, setup),
+        cmocka_unit_test_setup(clocks_of_many_domains, setup),
         cmocka_unit_test_setup(test_refusals, setup),
         cmocka_unit_test_setup(test_vcpu, setup),
         cmocka_unit_test_setup(test_shutdown, setup),
