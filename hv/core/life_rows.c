@@ -7,23 +7,13 @@
 #include "core/console.h"
 #include "core/fief.h"
 #include "core/lifecycle.h"
-#include "core/stretch.h"
+#include "core/virq.h"
 #include "core/wallclock.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "port/irqchip.h"
 #include "port/mem.h"
 #include "port/timer.h"
-
-// Creation is one operation, and long with many vcpus. No lock is held and nobody sees the domain,
-// so that interrupts can be taken in between as on the way in.
-static void take_interrupts(void)
-{
-    stretch_look();
-    if (arch_cpu_pending()) {
-        arch_cpu_poll();
-    }
-}
 
 int life_make_account(struct domain *d, const struct domain_config *c)
 {
@@ -108,7 +98,7 @@ int life_make_vcpus(struct domain *d, const struct domain_config *c)
         struct vcpu *v;
         int err = account_charge(&d->account, FC_VCPU, 0, &m);
 
-        take_interrupts();
+        virq_look();
         if (err != 0) {
             return err;
         }
@@ -227,7 +217,7 @@ int life_make_interrupts(struct domain *d, const struct domain_config *c)
     g.spi_memory = (char *)frame_ptr(d->vgic_frame) + vgic_pointers(c);
     vgic_init(&d->vgic, &g);
     for (uint32_t i = 0; i < d->vcpu_count; i++) {
-        take_interrupts();
+        virq_look();
         vgic_cpu_init(&d->vgic, &d->vcpu[i]->vgic, i);
     }
     return 0;

@@ -8,6 +8,7 @@
 #include "core/console.h"
 #include "core/passage.h"
 #include "core/stretch.h"
+#include "core/virq.h"
 #include "core/wallclock.h"
 #include "port/irqchip.h"
 #include "vdev/vrtc.h"
@@ -182,8 +183,12 @@ void up_send_sgi(struct arch_vcpu *a, uint64_t value)
     struct domain *d = v->domain;
 
     for (unsigned first = 0; first < d->vcpu_count; first += VGIC_CLUSTER) {
-        uint32_t news = vgic_send_sgi(&d->vgic, v->id, value, first / VGIC_CLUSTER);
+        uint32_t news;
 
+        if (first != 0) {
+            virq_look();
+        }
+        news = vgic_send_sgi(&d->vgic, v->id, value, first / VGIC_CLUSTER);
         for (; news; news &= news - 1) {
             vcpu_notify(d->vcpu[first + (unsigned)__builtin_ctz(news)]);
         }

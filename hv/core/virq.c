@@ -7,6 +7,7 @@
 
 #include "core/console.h"
 #include "core/domain.h"
+#include "core/stretch.h"
 #include "lib/errno.h"
 #include "lib/once.h"
 #include "port/irqchip.h"
@@ -76,15 +77,29 @@ void vcpu_notify(struct vcpu *v)
     }
 }
 
+void virq_look(void)
+{
+    stretch_look();
+    if (arch_cpu_pending()) {
+        arch_cpu_poll();
+    }
+}
+
 void domain_irq_effects(struct domain *d, const struct vgic_effects *e)
 {
+    unsigned told = 0;
+
     for (unsigned i = 0; i < e->count; i++) {
         const struct vgic_phys *p = &e->phys[i];
 
         phys_ops[p->op](p->pirq, cpu_of(d, p->vcpu));
     }
     for (unsigned i = 0; i < ARRAY_COUNT(e->kick); i++) {
-        for (uint64_t rest = e->kick[i]; rest != 0; rest &= rest - 1) {
+        for (uint64_t rest = e->kick[i]; rest != 0; rest &= rest - 1, told++) {
+            // So many at once are of an access by a guest, where no lock is held.
+            if (told != 0 && told % VGIC_CLUSTER == 0) {
+                virq_look();
+            }
             vcpu_notify(d->vcpu[i * 64 + (unsigned)__builtin_ctzll(rest)]);
         }
     }

@@ -13,5 +13,8 @@ int virq_link(struct domain *d, unsigned virq, unsigned pirq) MUST_CHECK;
 // The drain: takes interrupts away from a domain that runs no more, a bounded number a call; false
 // when none is left.
 bool virq_drain(struct domain *d);
+// Between parts of what takes long, with no lock held: physical interrupts that wait are taken, as
+// on the way in from a guest.
+void virq_look(void);
 
 #endif

@@ -40,6 +40,16 @@ static int setup(void **state)
     return 0;
 }
 
+static unsigned count(const char *what)
+{
+    unsigned n = 0;
+
+    for (const char *at = sim_console(); (at = strstr(at, what)) != NULL; at++) {
+        n++;
+    }
+    return n;
+}
+
 static long firmware(struct vcpu *v, uint32_t number, uint64_t a, uint64_t b, uint64_t c)
 {
     v->arch.x[0] = number;
@@ -190,6 +200,36 @@ static void physical_interrupts(void **state)
     }
 }
 
+// A register of v's private lines in its redistributor.
+static void write_private(struct vcpu *v, uint64_t offset, uint64_t value)
+{
+    gpa_t at = {v->domain->vgic.gicr.n + v->id * VGIC_GICR_SIZE + 0x10000 + offset};
+
+    assert_true(up_mmio_write(&v->arch, at, 4, value));
+}
+
+#define CROWD 40u
+
+// A guest that wakes all its vcpus at once does not keep others' interrupts waiting meanwhile.
+static void broadcasts_take_interrupts(void **state)
+{
+    struct domain *d = bed_guest(fief_root, CROWD);
+    struct arch_vcpu *a = &d->vcpu[0]->arch;
+
+    (void)state;
+    sim_raise(0, DISK);
+    up_send_sgi(a, 1ull << 40);
+    assert_int_equal(count("belongs to nobody"), 1);
+    for (unsigned i = 0; i < CROWD; i++) {
+        write_private(d->vcpu[i], 0x80, UINT32_MAX);
+        write_private(d->vcpu[i], 0x100, 1u << GUEST_TIMER_VIRT_PPI);
+        vcpu_inject(d->vcpu[i], GUEST_TIMER_VIRT_PPI);
+    }
+    sim_raise(0, DISK);
+    assert_true(up_mmio_write(a, d->vgic.gicd, 4, VGIC_CTLR_ENABLE_GRP1));
+    assert_int_equal(count("belongs to nobody"), 2);
+}
+
 static void physical_timer(void **state)
 {
     struct vcpu *v = dom0->vcpu[0];
@@ -220,14 +260,6 @@ static void faults(void **state)
     assert_true(up_fault(a, (gpa_t){bed_address(3)}, ACCESS_WRITE));
     assert_false(up_fault(a, (gpa_t){0x123456000}, ACCESS_READ));
     assert_false(up_fault(a, (gpa_t){UINT64_MAX}, ACCESS_WRITE));
-}
-
-// A register of v's private lines in its redistributor.
-static void write_private(struct vcpu *v, uint64_t offset, uint64_t value)
-{
-    gpa_t at = {v->domain->vgic.gicr.n + v->id * VGIC_GICR_SIZE + 0x10000 + offset};
-
-    assert_true(up_mmio_write(&v->arch, at, 4, value));
 }
 
 static void waits_beside_an_upcall(struct vcpu *v)
@@ -331,16 +363,6 @@ static void ring_is_read_once_around(void **state)
     assert_int_equal(log_read(log, text, sizeof(text), &index), 0);
 }
 
-static unsigned count(const char *what)
-{
-    unsigned n = 0;
-
-    for (const char *at = sim_console(); (at = strstr(at, what)) != NULL; at++) {
-        n++;
-    }
-    return n;
-}
-
 static void levels_and_limits(void **state)
 {
     char longest[1000];
@@ -399,6 +421,7 @@ int main(void)
         cmocka_unit_test_setup(cpus_on_and_off_by_psci_0_1, setup),
         cmocka_unit_test_setup(system_off_is_the_holders, setup),
         cmocka_unit_test_setup(physical_interrupts, setup),
+        cmocka_unit_test_setup(broadcasts_take_interrupts, setup),
         cmocka_unit_test_setup(physical_timer, setup),
         cmocka_unit_test_setup(faults, setup),
         cmocka_unit_test_setup(nobody_waits_beside_an_upcall, setup),
