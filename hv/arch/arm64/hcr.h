@@ -6,7 +6,7 @@
 // HCR_EL2, Arm ARM D17.2.48. Pointer authentication, tagging, AMU and the like trap because their
 // "do not trap" bits are 0.
 #define HCR_VM (1ull << 0)
-#define HCR_SWIO (1ull << 1) // set/way maintenance cleans too
+#define HCR_SWIO (1ull << 1) // set/way maintenance, which does not trap, cleans too
 #define HCR_PTW (1ull << 2)  // a walk that reads a device faults, and is not made
 #define HCR_FMO (1ull << 3)
 #define HCR_IMO (1ull << 4)
