@@ -17,8 +17,9 @@ enum exit_code { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 struct options {
     bool json;
     bool help;
-    long count;      // -n; 0: not given
-    double interval; // -d, seconds
+    const char *count_text, *interval_text; // -n, -d as they were typed; null: not given
+    long count;                             // -n; 0: not given
+    double interval;                        // -d, seconds
     // Of the commands that carve; null: not given.
     const char *memory;
     const char *limit[FIEF_LIMITS];

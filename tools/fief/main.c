@@ -10,25 +10,28 @@
 
 #define INTERVAL_DEFAULT 2.0
 
+// options: the letters of the rows[] that it takes, beside --json and --help.
 static const struct command {
     const char *name;
     const char *arguments;
     const char *what;
     int (*run)(const struct options *o, int argc, char **argv);
+    const char *options;
 } commands[] = {
-    {"bill", "[DOMAIN]", "what everybody holds, or one domain by class", command_bill},
-    {"price", "CONFIG", "what the domain of an xl configuration will cost", command_price},
+    {"bill", "[DOMAIN]", "what everybody holds, or one domain by class", command_bill, ""},
+    {"price", "CONFIG", "what the domain of an xl configuration will cost", command_price, ""},
     {"receipts", "[-n N]", "what the last domains that went had held, and what is left",
-     command_receipts},
-    {"audit", "", "compare all accounts with the frame table", command_audit},
-    {"top", "[-n N] [-d SECONDS]", "bill, again and again", command_top},
-    {"tree", "", "the fiefs below this one: budgets, limits, CPU time, rights", command_tree},
+     command_receipts, "n"},
+    {"audit", "", "compare all accounts with the frame table", command_audit, ""},
+    {"top", "[-n N] [-d SECONDS]", "bill, again and again", command_top, "nd"},
+    {"tree", "", "the fiefs below this one: budgets, limits, CPU time, rights", command_tree, ""},
     {"grant", "DOMAIN -m SIZE [LIMIT...]", "make a domain, created paused, the manager of a fief",
-     command_grant},
-    {"limit", "FIEF [-m SIZE] [LIMIT...]", "change a budget, limits or CPU time", command_limit},
-    {"rights", "FIEF RIGHT,...", "what its manager may do, from now on", command_rights},
-    {"seat", "FIEF DOMAIN", "put a new manager in an empty seat", command_seat},
-    {"revoke", "FIEF", "take a fief back, with all that lives in it", command_revoke},
+     command_grant, "mDVPCplWcRNK"},
+    {"limit", "FIEF [-m SIZE] [LIMIT...]", "change a budget, limits or CPU time", command_limit,
+     "mDVPCplWc"},
+    {"rights", "FIEF RIGHT,...", "what its manager may do, from now on", command_rights, "K"},
+    {"seat", "FIEF DOMAIN", "put a new manager in an empty seat", command_seat, ""},
+    {"revoke", "FIEF", "take a fief back, with all that lives in it", command_revoke, ""},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -101,85 +104,97 @@ static double interval_of(const char *text)
     return seconds;
 }
 
-static bool option_take(struct options *o, int letter)
+#define TEXT(member) true, offsetof(struct options, member)
+#define FLAG(member) false, offsetof(struct options, member)
+
+// Where each option is kept in struct options: what follows it as text, or that it was there.
+static const struct option_row {
+    const char *name; // null: only a letter
+    char letter;      // what getopt_long() answers; j h n d m can be typed, too
+    bool text;
+    size_t place;
+} rows[] = {
+    {"json", 'j', FLAG(json)},
+    {"help", 'h', FLAG(help)},
+    {NULL, 'n', TEXT(count_text)},
+    {NULL, 'd', TEXT(interval_text)},
+    {"memory", 'm', TEXT(memory)},
+    {"domains", 'D', TEXT(limit[FIEF_LIMIT_DOMAINS])},
+    {"vcpus", 'V', TEXT(limit[FIEF_LIMIT_VCPUS])},
+    {"ports", 'P', TEXT(limit[FIEF_LIMIT_PORTS])},
+    {"creations", 'C', TEXT(limit[FIEF_LIMIT_CREATIONS])},
+    {"neighbour-ports", 'p', TEXT(neighbour[FIEF_NEIGHBOUR_PORTS])},
+    {"neighbour-lends", 'l', TEXT(neighbour[FIEF_NEIGHBOUR_LENDS])},
+    {"weight", 'W', TEXT(weight)},
+    {"cap", 'c', TEXT(cap)},
+    {"rights", 'R', TEXT(rights)},
+    {"name", 'N', TEXT(name)},
+    {"keep", 'K', FLAG(keep)},
+};
+
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+// One option into o and its letter into given; false: there is none of this letter.
+static bool option_take(struct options *o, char *given, int letter)
 {
-    switch (letter) {
-    case 'j':
-        o->json = true;
-        break;
-    case 'h':
-        o->help = true;
-        break;
-    case 'n':
-        o->count = count_of(optarg);
-        break;
-    case 'd':
-        o->interval = interval_of(optarg);
-        break;
-    case 'm':
-        o->memory = optarg;
-        break;
-    case 'D':
-        o->limit[FIEF_LIMIT_DOMAINS] = optarg;
-        break;
-    case 'V':
-        o->limit[FIEF_LIMIT_VCPUS] = optarg;
-        break;
-    case 'P':
-        o->limit[FIEF_LIMIT_PORTS] = optarg;
-        break;
-    case 'C':
-        o->limit[FIEF_LIMIT_CREATIONS] = optarg;
-        break;
-    case 'p':
-        o->neighbour[FIEF_NEIGHBOUR_PORTS] = optarg;
-        break;
-    case 'l':
-        o->neighbour[FIEF_NEIGHBOUR_LENDS] = optarg;
-        break;
-    case 'W':
-        o->weight = optarg;
-        break;
-    case 'c':
-        o->cap = optarg;
-        break;
-    case 'R':
-        o->rights = optarg;
-        break;
-    case 'N':
-        o->name = optarg;
-        break;
-    case 'K':
-        o->keep = true;
-        break;
-    default:
-        return false;
+    for (size_t i = 0; i < ROWS; i++) {
+        char *place = (char *)o + rows[i].place;
+
+        if (rows[i].letter == letter) {
+            if (rows[i].text) {
+                memcpy(place, &optarg, sizeof(optarg));
+            } else {
+                *(bool *)place = true;
+            }
+            given[i] = rows[i].letter;
+            return true;
+        }
     }
-    return true;
+    return false;
+}
+
+// All options of the command line into o, their letters into given[ROWS]; ends the program where
+// one does not exist.
+static void options_read(struct options *o, char *given, int argc, char **argv)
+{
+    struct option longs[ROWS + 1] = {0};
+    size_t n = 0;
+    int letter;
+
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i].name) {
+            longs[n++] = (struct option){rows[i].name, rows[i].text, NULL, rows[i].letter};
+        }
+    }
+    while ((letter = getopt_long(argc, argv, "jhn:d:m:", longs, NULL)) != -1) {
+        if (!option_take(o, given, letter)) {
+            fputs("`fief --help` says what there is.\n", stderr);
+            exit(EXIT_USAGE);
+        }
+    }
+    o->count = o->count_text ? count_of(o->count_text) : 0;
+    o->interval = o->interval_text ? interval_of(o->interval_text) : INTERVAL_DEFAULT;
+}
+
+// Ends the program when an option was given that means nothing to the command.
+static void options_check(const struct command *c, const char *given)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (given[i] != 0 && given[i] != 'j' && !strchr(c->options, given[i])) {
+            fail(EXIT_USAGE, "%s: takes no option %s%s", c->name, rows[i].name ? "--" : "-",
+                 rows[i].name ? rows[i].name : (char[]){given[i], 0});
+        }
+    }
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"json", no_argument, NULL, 'j'},         {"help", no_argument, NULL, 'h'},
-        {"memory", required_argument, NULL, 'm'}, {"domains", required_argument, NULL, 'D'},
-        {"vcpus", required_argument, NULL, 'V'},  {"ports", required_argument, NULL, 'P'},
-        {"creations", required_argument, NULL, 'C'}, {"rights", required_argument, NULL, 'R'},
-        {"neighbour-ports", required_argument, NULL, 'p'},
-        {"neighbour-lends", required_argument, NULL, 'l'},
-        {"weight", required_argument, NULL, 'W'}, {"cap", required_argument, NULL, 'c'},
-        {"name", required_argument, NULL, 'N'},   {"keep", no_argument, NULL, 'K'},
-        {0}};
-    struct options o = {.interval = INTERVAL_DEFAULT};
+    struct options o = {0};
+    char given[ROWS] = {0};
     const struct command *c;
-    int letter, status;
+    int status;
 
-    while ((letter = getopt_long(argc, argv, "jhn:d:m:", longs, NULL)) != -1) {
-        if (!option_take(&o, letter)) {
-            fputs("`fief --help` says what there is.\n", stderr);
-            return EXIT_USAGE;
-        }
-    }
+    options_read(&o, given, argc, argv);
     if (o.help) {
         help();
         return EXIT_GOOD;
@@ -188,6 +203,7 @@ int main(int argc, char **argv)
         fail(EXIT_USAGE, "a command is missing");
     }
     c = command_find(argv[optind]);
+    options_check(c, given);
     status = c->run(&o, argc - optind - 1, argv + optind + 1);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fail(EXIT_FAILED, "the output could not be written");
