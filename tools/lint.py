@@ -32,7 +32,7 @@ CPPCHECK = ['cppcheck', '--quiet', '--std=c11', '--platform=unix64', '--inline-s
 def flags_of(path, arm64, sim, dom0):
     if path.startswith('tests/dom0/'):
         return dom0
-    if path.startswith(('hv/', 'tests/guest/')) and not path.startswith('hv/arch/sim/'):
+    if path.startswith(('hv/', 'tests/guest/', 'bench/guest/', 'bench/linux/')) and not path.startswith('hv/arch/sim/'):
         return arm64
     with open(os.path.join(ROOT, path), encoding='utf-8') as file:
         head = ''.join(file.readlines()[:9])

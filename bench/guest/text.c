@@ -56,13 +56,14 @@ static uint64_t parameter(uint32_t index)
 }
 
 // The frame of the ring lies in the same GiB as the image (libxl puts both there), so it is mapped.
+// A guest that was given none has nobody to tell.
 static void ring_write(const char *text, uint64_t n)
 {
-    struct xencons_interface *ring =
-        (struct xencons_interface *)(parameter(HVM_PARAM_CONSOLE_PFN) * PAGE);
+    const uint64_t frame = parameter(HVM_PARAM_CONSOLE_PFN);
+    struct xencons_interface *ring = (struct xencons_interface *)(frame * PAGE);
     struct evtchn_send kick = {.port = (evtchn_port_t)parameter(HVM_PARAM_CONSOLE_EVTCHN)};
 
-    for (uint64_t i = 0; i < n; i++) {
+    for (uint64_t i = 0; frame != 0 && i < n; i++) {
         while (ring->out_prod - __atomic_load_n(&ring->out_cons, __ATOMIC_ACQUIRE) >=
                sizeof ring->out) {
             hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_send, (uint64_t)&kick);
