@@ -34,8 +34,9 @@ def wait_domid(machine, name, old):
     """Waits until the name has a new domain id, and that domain its console."""
     machine.until(f'd=$(xl domid {name} 2>/dev/null) && [ "$d" != {old} ] && '
                   'xenstore-read /local/domain/$d/console/tty >/dev/null 2>&1', 60)
-    # the last word: the hypervisor may say something on the same line first
-    return int(machine.ok(f'xl domid {name}').split()[-1])
+    # a hypervisor may speak before the number or behind it
+    words = machine.ok(f'xl domid {name}').split()
+    return int(next(word for word in reversed(words) if word.isdecimal()))
 
 
 def wait_gone(machine, name):
