@@ -17,7 +17,6 @@
 
 #define CHOSEN_PATH 48u
 #define FRAME_KIB (PAGE_SIZE >> 10)
-#define SPIS_MAX (1020u - 32u) // shared interrupts that a GIC can have (Arm GIC architecture)
 #define LIMIT_MAX (ALLOWANCE_NO_LIMIT - 1)
 #define TABLE_MIB_MAX 65536u
 
@@ -172,7 +171,7 @@ static const struct property properties[] = {
     IGNORED("#size-cells"),
     {KIB("memory", frames, 1)},
     {NUMBER("cpus", vcpus, 1, DOMAIN_VCPUS_MAX)},
-    {NUMBER("nr_spis", spis, 0, SPIS_MAX)},
+    {NUMBER("nr_spis", spis, 0, VGIC_SPIS_MAX)},
     {NUMBER("xen,domain-p2m-mem-mb", table_mib, 1, TABLE_MIB_MAX)},
     {.name = "xen,enhanced", .read = read_interfaces},
     {.name = "fief,manager", .read = read_flag, .at = offsetof(struct domain_node, manager)},

@@ -192,7 +192,7 @@ static unsigned vgic_order(const struct domain_config *c)
 
 static bool spis_good(const struct domain_config *c)
 {
-    return c->spis <= VGIC_LINES_MAX - VGIC_PRIVATE;
+    return c->spis <= VGIC_SPIS_MAX;
 }
 
 int life_make_interrupts(struct domain *d, const struct domain_config *c)

@@ -10,8 +10,6 @@
 #include "port/mem.h"
 #include "port/timer.h"
 
-#define IRQ_PRIVATE 32u // interrupts of each vcpu; shared ones begin here
-#define IRQ_END 1020u   // first number that is no shared interrupt (GIC architecture)
 #define MAPTRACK_FRAMES_MAX 1024u
 #define FLUSH_PAGES 32u // pages of one hold of the p2m lock in a cache flush
 #define SIZE_LIMIT_FRAMES UINT32_MAX
@@ -28,7 +26,7 @@ static bool config_good(const struct xen_domctl_createdomain *c)
            c->grant_opts == XEN_DOMCTL_GRANT_version(1) &&
            (a->gic_version == XEN_DOMCTL_CONFIG_GIC_NATIVE ||
             a->gic_version == XEN_DOMCTL_CONFIG_GIC_V3) &&
-           a->tee_type == XEN_DOMCTL_CONFIG_TEE_NONE && a->nr_spis <= IRQ_END - IRQ_PRIVATE;
+           a->tee_type == XEN_DOMCTL_CONFIG_TEE_NONE && a->nr_spis <= VGIC_SPIS_MAX;
 }
 
 struct domctl_limit domctl_grant_frames = {GNTTAB_FRAMES_MAX, 1, GNTTAB_FRAMES_MAX};

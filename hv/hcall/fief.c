@@ -23,7 +23,6 @@ _Static_assert(FIEF_RANGES >= RECEIPT_RANGES, "all that is kept is shown");
 _Static_assert(sizeof(struct fief_price) <= HCALL_ARG_MAX, "the argument has its place");
 _Static_assert(RECEIPT_ADOPTERS == FIEF_ADOPTERS, "all adopters have their place");
 
-#define SPIS_MAX (1020u - 32u) // shared interrupts that a GIC can have (Arm GIC architecture)
 
 static long op_version(struct hcall *h)
 {
@@ -194,7 +193,7 @@ static long op_price(struct hcall *h)
     struct price p;
     long error;
 
-    if (a->nr_spis > SPIS_MAX) {
+    if (a->nr_spis > VGIC_SPIS_MAX) {
         return -E_INVAL;
     }
     error = price_make(&r, &p);

@@ -170,7 +170,7 @@ static void line_reset(struct vgic_irq *l, unsigned flags, unsigned target)
 
 void vgic_init(struct vgic *v, const struct vgic_config *config)
 {
-    invariant(config->nr_spis <= VGIC_LINES_MAX - VGIC_PRIVATE);
+    invariant(config->nr_spis <= VGIC_SPIS_MAX);
     invariant(config->vcpus >= 1 && config->vcpus <= VGIC_VCPUS_MAX);
     invariant(config->slots >= 1 && config->slots <= VIRQ_SLOTS_MAX);
     *v = (struct vgic){

@@ -22,8 +22,9 @@
 #include "port/irqchip.h"
 #include "port/lock.h"
 
-#define VGIC_LINES_MAX 1020u
+#define VGIC_LINES_MAX 1020u // numbers from here on are special (Arm GIC architecture)
 #define VGIC_PRIVATE 32u
+#define VGIC_SPIS_MAX (VGIC_LINES_MAX - VGIC_PRIVATE)
 #define VGIC_VCPUS_MAX 128u
 #define VGIC_GICD_SIZE 0x10000ul
 #define VGIC_GICR_SIZE 0x20000ul // of each vcpu: RD_base and SGI_base frames
