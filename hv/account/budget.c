@@ -119,6 +119,16 @@ uint64_t budget_promise_rest(struct budget *b)
     return rest;
 }
 
+bool budget_is_shared(struct budget *b)
+{
+    bool shared;
+
+    pool_lock(&b->pool);
+    shared = b->pool.given != 0;
+    spin_unlock(&b->pool.lock);
+    return shared;
+}
+
 void budget_close(struct budget *b)
 {
     struct pool *parent = b->pool.parent;

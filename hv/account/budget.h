@@ -23,6 +23,8 @@ struct budget *budget_open(struct pool *from, const char *name);
 uint64_t budget_move(struct pool *from, struct pool *to, uint64_t count);
 // Promises the budget's own account all that is free; for one that ends, so it cannot be refused.
 uint64_t budget_promise_rest(struct budget *b);
+// Whether budgets below hold a part of it: until budget_close() of the last of them.
+bool budget_is_shared(struct budget *b);
 // Gives the last frame, on which the budget itself lies, to the parent. Nothing else is left.
 void budget_close(struct budget *b);
 

@@ -392,7 +392,7 @@ static struct fief *first_child(struct fief *f)
 }
 
 // What lives in it goes first. STEP_DONE: nobody is left, and all who saw it alive have been
-// outside.
+// outside. A child that cannot be found any more still needs it until its budget is closed.
 static enum step drain_members(struct fief *f)
 {
     struct domain *d = f->used != NULL ? fief_next(f, 1) : NULL;
@@ -403,7 +403,10 @@ static enum step drain_members(struct fief *f)
         invariant(err == 0 || err == -E_RESTART);
         return STEP_AGAIN;
     }
-    return atomic_load(&f->members) == 0 && epoch_passed(&f->quiet) ? STEP_DONE : STEP_WAIT;
+    if (atomic_load(&f->members) != 0 || budget_is_shared((struct budget *)f)) {
+        return STEP_WAIT;
+    }
+    return epoch_passed(&f->quiet) ? STEP_DONE : STEP_WAIT;
 }
 
 // The manager keeps the seat until the very end, as its own end waits for that of its fief.
@@ -436,6 +439,8 @@ static enum step drain_share(struct fief *f)
     f->share = NULL;
     spin_unlock(&f->lock);
     share_fini(s);
+    // From here on nobody else goes on with it if who does now does not come back.
+    reaper_call(f->parent->share);
     return STEP_DONE;
 }
 
@@ -467,6 +472,10 @@ static void unlink(struct fief *f)
     list_remove(&f->sibling);
     spin_unlock(&f->parent->lock);
     allowance_end(&f->parent->allowance, &f->allowance);
+    // Its reaper may have gone off because of this child. Its share stays while this budget does.
+    if (!fief_lives(f->parent)) {
+        reaper_call(f->parent->share);
+    }
 }
 
 // One step of a fief that has none below.

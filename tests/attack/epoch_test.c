@@ -296,6 +296,63 @@ static void test_held_by_its_own(void **state)
     }
 }
 
+// A fief whose manager is gone and that stays, in one whose manager has nothing else in it.
+static void carve_kept_child(void)
+{
+    struct fief_config c = {
+        .name = "child", .frames = 100, .limit = {1, 1, 100, 10}, .neighbour = {9, 9},
+        .rights = FIEF_MAY_ALL, .on_death = FIEF_STAYS};
+    struct domain *manager = member_of(seen.fief);
+    struct fief *child;
+
+    assert_int_equal(fief_create(seen.fief, manager, &c, &child), 0);
+    while (fief_move(child)) {
+    }
+    guest_end(manager);
+}
+
+// As a revoke does it, leg after leg.
+static void revoke(unsigned cpu, void *arg)
+{
+    struct fief *f;
+    bool done;
+
+    (void)cpu;
+    (void)arg;
+    do {
+        epoch_enter();
+        f = fief_child(fief_root, seen.identity);
+        done = f == NULL;
+        for (unsigned i = 0; !done && i < TRIES; i++) {
+            done = fief_drain(f) == STEP_DONE;
+            sim_switch();
+        }
+        epoch_leave();
+        sim_switch();
+    } while (!done);
+}
+
+// Who ends the child is outside while it waits for the last time, and the child cannot be found by
+// then: the parent must not end before it all the same.
+static void test_two_that_revoke(void **state)
+{
+    (void)state;
+    boot(CPUS);
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct domain *manager = guest_make();
+
+        carve(manager);
+        carve_kept_child();
+        fief_end(seen.fief);
+        epoch_leave();
+        sim_interleave(seed, CPUS, revoke, NULL);
+        epoch_enter();
+        assert_null(fief_child(fief_root, seen.identity));
+        guest_end(manager);
+        check_all_back("a fief that two revoked");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_last_row),
         cmocka_unit_test(test_fief),
         cmocka_unit_test(test_held_by_its_own),
+        cmocka_unit_test(test_two_that_revoke),
     };
 
     return cmocka_run_group_tests_name("epochs", tests, NULL, NULL);

@@ -584,6 +584,37 @@ static void reapers_end_a_tree(void **state)
     }
 }
 
+// Who revokes a fief does not come back when its share, and with that its own reaper, has gone: the
+// reaper of the fief above goes on.
+static void a_revoke_that_was_left_completes(void **state)
+{
+    struct bed_books before;
+    struct domain *m;
+    struct fief *f;
+
+    (void)state;
+    bed_boot(&(struct bed_config){.cpus = 2, .frames = 131072});
+    before = bed_books();
+    m = make_guest(1);
+    f = carve(fief_root, m, 80000);
+    epoch_enter();
+    fief_end(f);
+    epoch_leave();
+    while (f->share != NULL) {
+        epoch_enter();
+        assert_int_equal(fief_drain(f), STEP_AGAIN);
+        epoch_leave();
+    }
+    run(2, SECOND, MS);
+    assert_null(m->seat);
+    sim_set_cpu(0);
+    epoch_enter();
+    while (domain_destroy(m) != 0) {
+    }
+    epoch_leave();
+    bed_books_equal(&before, "a revoke that was left");
+}
+
 // ---- fief_op
 
 static long share_op(uint32_t command, struct fief_share *a)
@@ -669,6 +700,7 @@ int main(void)
         cmocka_unit_test(reaper_takes_from_its_own_fief),
         cmocka_unit_test(manager_runs_on_its_fief),
         cmocka_unit_test(reapers_end_a_tree),
+        cmocka_unit_test(a_revoke_that_was_left_completes),
         cmocka_unit_test(shares_are_set_and_read),
     };
 
