@@ -182,21 +182,27 @@ static void shutdown_machine(const struct domain *d, uint8_t reason)
     machine_reboot();
 }
 
+void domain_latch_shutdown(struct domain *d, uint8_t reason)
+{
+    if (!d->shutdown_latched) {
+        d->shutdown_latched = true;
+        d->shutdown_code = reason;
+    }
+}
+
 void domain_shutdown(struct domain *d, uint8_t reason)
 {
     struct domain *manager = fief_manager(d->fief);
     bool first;
 
-    if (d->holdings & HOLDS_POWER) {
-        shutdown_machine(d, reason);
-    }
     spin_lock(&d->lock);
+    domain_latch_shutdown(d, reason);
     first = !d->shut_down;
-    if (first) {
-        d->shut_down = true;
-        d->shutdown_code = reason;
-    }
+    d->shut_down = true;
     spin_unlock(&d->lock);
+    if (d->holdings & HOLDS_POWER) {
+        shutdown_machine(d, d->shutdown_code);
+    }
     if (!first) {
         return;
     }

@@ -119,6 +119,7 @@ struct domain {
     _Atomic uint32_t pause_count;
     uint8_t paused_by_tools;   // one pausedomain is undone by one unpausedomain
     bool shut_down;
+    bool shutdown_latched;     // the code is said already, by the domain itself
     uint8_t shutdown_code;
     bool debugging;
     uint32_t create_flags;     // XEN_DOMCTL_CDF_*
@@ -134,7 +135,6 @@ struct domain {
     uint32_t event_irq;        // PPI of the event upcall
     uint32_t weight;           // scheduler
     struct cap cap;
-    uint64_t unpaused_ns;
     struct p2m p2m;
     struct evtchn_table evtchn;
     struct gnttab gnttab;
@@ -201,6 +201,8 @@ int domain_unpause_by_tools(struct domain *d) MUST_CHECK;
 void domain_set_cap(struct domain *d, uint32_t percent); // see cap_set
 // True once no vcpu of it is in a guest.
 bool domain_stopped(const struct domain *d);
+// The first reason said is the one that is shown. Needs d->lock.
+void domain_latch_shutdown(struct domain *d, uint8_t reason);
 void domain_shutdown(struct domain *d, uint8_t reason);
 
 // Checks the number that createdomain was given and turns vcpus from absent to offline. Allocates

@@ -83,19 +83,15 @@ static long op_remote_shutdown(struct hcall *h)
     return 0;
 }
 
-// The reason that a later shutdown will show.
+// The reason that a later shutdown will show, whatever that says (Xen public header sched.h).
 static long op_shutdown_code(struct hcall *h)
 {
     const struct sched_shutdown *a = (void *)h->in.bytes;
-    long rc = -E_EXIST;
 
     spin_lock(&h->caller->lock);
-    if (!h->caller->shut_down) {
-        h->caller->shutdown_code = (uint8_t)a->reason;
-        rc = 0;
-    }
+    domain_latch_shutdown(h->caller, (uint8_t)a->reason);
     spin_unlock(&h->caller->lock);
-    return rc;
+    return 0;
 }
 
 static long op_watchdog(struct hcall *h)

@@ -355,13 +355,33 @@ static void test_shutdown(void **state)
     assert_int_equal(guest_call(SCHED_OP, SCHEDOP_shutdown, at, 0), 0);
     assert_true(guest->shut_down);
     assert_int_equal(guest->shutdown_code, SHUTDOWN_reboot);
-    assert_int_equal(guest_call(SCHED_OP, SCHEDOP_shutdown_code, at, 0), -E_EXIST);
+    own->reason = SHUTDOWN_crash;
+    assert_int_equal(guest_call(SCHED_OP, SCHEDOP_shutdown_code, at, 0), 0); // too late
+    assert_int_equal(guest->shutdown_code, SHUTDOWN_reboot);
     remote->domain_id = guest->domid;
     remote->reason = SHUTDOWN_crash;
     assert_int_equal(bed_call(SCHED_OP, SCHEDOP_remote_shutdown, out_at(), 0, 0, 0), 0);
     assert_int_equal(guest->shutdown_code, SHUTDOWN_reboot); // the first one counts
     remote->domain_id = 0;
     assert_int_equal(bed_call(SCHED_OP, SCHEDOP_remote_shutdown, out_at(), 0, 0, 0), -E_INVAL);
+}
+
+// The code that a domain has latched is what its end shows, whoever ends it and why.
+static void test_latched_shutdown(void **state)
+{
+    uint64_t at = make_guest();
+    struct sched_shutdown *own = bed_memory(guest, at);
+
+    (void)state;
+    own->reason = SHUTDOWN_crash;
+    assert_int_equal(guest_call(SCHED_OP, SCHEDOP_shutdown_code, at, 0), 0);
+    assert_false(guest->shut_down);
+    own->reason = SHUTDOWN_suspend;
+    assert_int_equal(guest_call(SCHED_OP, SCHEDOP_shutdown_code, at, 0), 0);
+    own->reason = SHUTDOWN_reboot;
+    assert_int_equal(guest_call(SCHED_OP, SCHEDOP_shutdown, at, 0), 0);
+    assert_true(guest->shut_down);
+    assert_int_equal(guest->shutdown_code, SHUTDOWN_crash);
 }
 
 static long watchdog(uint64_t at, uint32_t id, uint32_t seconds)
@@ -687,6 +707,7 @@ int main(void)
         cmocka_unit_test_setup(test_refusals, setup),
         cmocka_unit_test_setup(test_vcpu, setup),
         cmocka_unit_test_setup(test_shutdown, setup),
+        cmocka_unit_test_setup(test_latched_shutdown, setup),
         cmocka_unit_test_setup(test_watchdog, setup),
         cmocka_unit_test_setup(test_watchdog_without_time, setup),
         cmocka_unit_test_setup(test_upper_halves, setup),
