@@ -25,7 +25,7 @@ TARGET = os.path.join(ROOT, 'docs', 'abi.md')
 RIGHTS = ['anybody', 'manager: build', 'manager: run', 'manager: observe', 'holder of the power',
           'holder of a console', 'manager: delegate']
 RELATIONS = ['-', 'itself', 'a subject', 'itself or a subject', 'whom it can name',
-             'any number']
+             'any number', 'a subject; dom0']
 DYING = 0x80
 RELATION_MASK = 0x3f
 WAYS = ['-', 'in', 'out', 'in, out']

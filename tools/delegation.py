@@ -18,7 +18,7 @@ RIGHTS = ['-', 'build', 'run', 'observe', 'the machine\'s power', 'console', 'de
 MACHINE = 4
 WHOM = {
     '-': '-', 'itself': 'itself', 'a subject': 'a subject', 'itself or a subject': 'itself, a subject',
-    'whom it can name': 'a peer', 'any number': 'whoever it can name',
+    'whom it can name': 'a peer', 'any number': 'whoever it can name', 'a subject; dom0': 'a subject; dom0 itself',
 }
 
 HEAD = """# What may be delegated

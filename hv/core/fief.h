@@ -110,6 +110,12 @@ static inline bool fief_rules(const struct domain *manager, const struct domain 
     return d != manager && d->fief == atomic_load_explicit(&manager->seat, memory_order_acquire);
 }
 
+// The same, or manager itself where nobody stands above it: the manager of all belongs to its own.
+static inline bool fief_rules_or_is(const struct domain *manager, const struct domain *d)
+{
+    return d->fief == atomic_load_explicit(&manager->seat, memory_order_acquire);
+}
+
 // Whether d manages a fief that lives and has all of these rights, as have those above.
 bool fief_may(const struct domain *d, uint32_t rights);
 

@@ -131,6 +131,8 @@ static long target_check(const struct hcall *h, const struct hcall_row *row, str
         return below ? 0 : t == h->caller ? -E_INVAL : -E_PERM;
     case TARGET_SELF_OR_BELOW:
         return below || t == h->caller ? 0 : -E_PERM;
+    case TARGET_RULED:
+        return fief_rules_or_is(h->caller, t) ? 0 : -E_PERM;
     default:
         return 0;
     }

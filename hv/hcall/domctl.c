@@ -355,7 +355,7 @@ static const struct hcall_row rows[] = {
     [XEN_DOMCTL_getdomaininfo] = ROW("getdomaininfo", get_domain_info, DIR_INOUT, RIGHT_OBSERVE,
                                      TARGET_ANY | TARGET_DYING, 6, 0),
     [XEN_DOMCTL_setvcpuaffinity] = ROW("setvcpuaffinity", domctl_set_vcpu_affinity, DIR_IN,
-                                       RIGHT_RUN, TARGET_SELF_OR_BELOW, 12, 0),
+                                       RIGHT_RUN, TARGET_RULED, 12, 0),
     [XEN_DOMCTL_max_mem] =
         ROW("max_mem", max_mem, DIR_IN, RIGHT_BUILD, TARGET_SELF_OR_BELOW, 2, 0),
     [XEN_DOMCTL_setvcpucontext] = ROW("setvcpucontext", domctl_set_vcpu_context, DIR_IN,
@@ -368,8 +368,8 @@ static const struct hcall_row rows[] = {
         ROW("max_vcpus", max_vcpus, DIR_IN, RIGHT_BUILD, TARGET_BELOW, 10, 0),
     [XEN_DOMCTL_scheduler_op] = ROW("scheduler_op", domctl_scheduler_op, DIR_INOUT, RIGHT_RUN,
                                     TARGET_SELF_OR_BELOW, 2, 0),
-    [XEN_DOMCTL_setdomainhandle] = ROW("setdomainhandle", set_handle, DIR_IN, RIGHT_BUILD,
-                                       TARGET_SELF_OR_BELOW, 2, 0),
+    [XEN_DOMCTL_setdomainhandle] =
+        ROW("setdomainhandle", set_handle, DIR_IN, RIGHT_BUILD, TARGET_RULED, 2, 0),
     [XEN_DOMCTL_setdebugging] =
         ROW("setdebugging", set_debugging, DIR_IN, RIGHT_RUN, TARGET_BELOW, 2, 0),
     [XEN_DOMCTL_settimeoffset] = ROW("settimeoffset", set_time_offset, DIR_IN, RIGHT_BUILD,

@@ -280,7 +280,9 @@ long domctl_scheduler_op(struct hcall *h)
         return -E_INVAL;
     }
     if (a->cmd == XEN_DOMCTL_SCHEDOP_putinfo) {
-        return scheduler_put(h->target, &a->u.credit2);
+        // Its own part is set by who stands above it.
+        return fief_rules_or_is(h->caller, h->target) ? scheduler_put(h->target, &a->u.credit2)
+                                                      : -E_PERM;
     }
     if (a->cmd != XEN_DOMCTL_SCHEDOP_getinfo) {
         return -E_INVAL; // single vcpus have no parameters

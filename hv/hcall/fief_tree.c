@@ -111,6 +111,10 @@ long fief_op_set_budget(struct hcall *h)
         return goes_on(h) ? 0 : -E_SRCH;
     }
     if (!goes_on(h)) {
+        // A change whose caller did not come back is brought to its end first.
+        if (fief_move(f)) {
+            return HCALL_AGAIN;
+        }
         error = fief_set_budget(f, a->frames);
     }
     return error ? error : move(h, f);

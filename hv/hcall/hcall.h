@@ -58,6 +58,7 @@ enum hcall_relation { // whom the argument's domid may name
     TARGET_SELF_OR_BELOW,
     TARGET_PEER,  // anybody that the caller can name (itself included); the handler decides
     TARGET_ANY,   // resolved if it exists, null otherwise: the handler decides
+    TARGET_RULED, // a subject; the caller itself only if nobody above it could have set it
     TARGET_RELATION = 0x3f,
     TARGET_GONE = 0x40,  // with one of the above: null when nobody is there; the handler answers
     TARGET_DYING = 0x80, // with one of the above: a dying domain will do; else it does not exist

@@ -176,7 +176,7 @@ static bool may_name(const struct hcall_row *row, uint32_t rights, enum whom who
     switch (whom) {
     case ITSELF:
     case ITSELF_BY_NAME:
-        return relation != TARGET_BELOW;
+        return relation != TARGET_BELOW && relation != TARGET_RULED;
     case CHILD:
         return relation != TARGET_SELF;
     case DYING:

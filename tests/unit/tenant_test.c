@@ -3,6 +3,7 @@
 // fief, and what it is refused or sees nothing of.
 #include "core_bed.h"
 
+#include "abi/fief_op.h"
 #include "core/console.h"
 #include "core/fief_life.h"
 #include "core/wallclock.h"
@@ -187,6 +188,70 @@ static void shutdown_is_its_own(void **state)
     end();
 }
 
+// In dom0's hands, as `fief limit` does it.
+static long set_budget(uint64_t frames)
+{
+    struct fief_grant *g = bed_page(0);
+
+    *g = (struct fief_grant){.identity = fief->identity, .frames = frames};
+    return bed_call(FIEF_OP_HYPERCALL, FIEF_OP_set_budget, bed_address(0), 0, 0, 0);
+}
+
+// Who began it does not come back: paused, dead, or without the right by now.
+static void a_budget_change_that_was_left_is_finished_by_the_next(void **state)
+{
+    (void)state;
+    assert_int_equal(fief_set_budget(fief, 2048), 0);
+    assert_int_equal(set_budget(1031), 0);
+    assert_int_equal(fief->pool.budget, 1031 + fief->pool.brought);
+    assert_int_equal(fief_set_budget(fief, 1024), 0);
+    assert_int_equal(set_budget(2048), 0);
+    assert_int_equal(fief->pool.budget, 2048 + fief->pool.brought);
+    end();
+}
+
+static long change(struct domain *by, uint16_t domid, struct xen_domctl *op)
+{
+    uint64_t at = by == dom0 ? bed_address(0) : ARGUMENT;
+    void *place = by == dom0 ? bed_page(0) : argument();
+    long result;
+
+    op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    op->domain = domid;
+    memcpy(place, op, sizeof(*op));
+    result = bed_call_as(by->vcpu[0], __HYPERVISOR_domctl, at, 0, 0);
+    memcpy(op, place, sizeof(*op));
+    return result;
+}
+
+// What is set on its domain from above stays: its cap and weight, where it may run, and the name by
+// which it is told from others.
+static void what_is_set_from_above_stays(void **state)
+{
+    struct xen_domctl cap = {.cmd = XEN_DOMCTL_scheduler_op};
+    struct xen_domctl handle = {.cmd = XEN_DOMCTL_setdomainhandle};
+    struct xen_domctl pin = {.cmd = XEN_DOMCTL_setvcpuaffinity};
+    uint8_t before = tenant->handle[0];
+
+    (void)state;
+    cap.u.scheduler_op.sched_id = XEN_SCHEDULER_CREDIT2;
+    cap.u.scheduler_op.cmd = XEN_DOMCTL_SCHEDOP_putinfo;
+    cap.u.scheduler_op.u.credit2.cap = 10;
+    assert_int_equal(change(dom0, tenant->domid, &cap), 0);
+    cap.u.scheduler_op.u.credit2.cap = 0;
+    assert_int_equal(change(tenant, 0, &cap), -E_PERM);
+    assert_int_equal(tenant->cap.percent, 10);
+    handle.u.setdomainhandle.handle[0] = (uint8_t)(before + 1);
+    assert_int_equal(change(tenant, 0, &handle), -E_PERM);
+    assert_int_equal(tenant->handle[0], before);
+    assert_int_equal(change(tenant, 0, &pin), -E_PERM);
+    cap.u.scheduler_op.cmd = XEN_DOMCTL_SCHEDOP_getinfo;
+    assert_int_equal(change(tenant, 0, &cap), 0);
+    assert_int_equal(cap.u.scheduler_op.u.credit2.cap, 10);
+    assert_int_equal(change(dom0, 0, &handle), 0); // nobody is above it
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +260,8 @@ int main(void)
         cmocka_unit_test_setup(the_machine_is_not_its_own, setup),
         cmocka_unit_test_setup(its_clock_is_its_fiefs, setup),
         cmocka_unit_test_setup(shutdown_is_its_own, setup),
+        cmocka_unit_test_setup(a_budget_change_that_was_left_is_finished_by_the_next, setup),
+        cmocka_unit_test_setup(what_is_set_from_above_stays, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
