@@ -114,6 +114,7 @@ def dom0_of_its_own(bed):
     check(BUDGET - 4 <= free <= BUDGET, f'{free} MiB are free in a fief of {BUDGET}')
     guest_life(tenant)
     machine.leave()
+    gives_a_fief(tenant)
     text = machine.ok('xl dmesg')
     check(re.search(r'^\(d\d+/d1\) .*Booting Linux', text, re.M), f'dom0 reads {text[:300]}')
     check(list(rows(machine)) == ['Domain-0', 'tenant'], f'dom0 sees {list(rows(machine))}')
@@ -129,6 +130,21 @@ def its_log(tenant, prefix):
     odd = [line for line in lines if not line.startswith(prefix)]
     check(len(odd) <= 1, f'not about its guest: {odd[:5]}')  # the oldest may be cut
     check(tenant.ok('xl dmesg').strip() == '', 'xl dmesg -c did not clear the log')
+
+
+def gives_a_fief(tenant):
+    """Out of its own, by the same commands as in dom0, which sees it below the tenant's."""
+    tenant.attach()
+    tenant.ok('xl create -q -p /domu/small.cfg && fief grant small -m 16M --domains 4 --vcpus 8 '
+              '--ports 100 --creations 10', 120)
+    tenant.machine.leave()
+    one = node(tenant.machine, 'small')
+    check((one['depth'], one['budget']) == (2, 16 * 256), f'dom0 sees {one}')
+    tenant.attach()
+    check(re.search('small', tenant.ok('fief tree')), 'the tenant does not see what it has given')
+    tenant.ok('fief revoke small && xl destroy small', 120)
+    tenant.machine.leave()
+    check(node(tenant.machine, 'small') is None, 'the fief is still there')
 
 
 def guest_life(tenant):
