@@ -47,6 +47,7 @@ class Count:
     columns: dict
     repeats: int = 1
     number: int = 0                     # under which it was measured
+    operations: int = 1                 # in each measurement
 
     def __getitem__(self, name):
         return self.columns[name]
@@ -181,7 +182,7 @@ def read(console, counts, line):
             raise Failed(f'the plugin counted nothing for "{name}"')
         columns = {column: statistics.median(values) / int(operations)
                    for column, values in zip(COLUMNS, zip(*rows))}
-        result.counts[name] = Count(columns, len(rows), int(number))
+        result.counts[name] = Count(columns, len(rows), int(number), int(operations))
     for name, number in re.findall(r'^value (.+) = (\d+)$', console, re.M):
         result.values[name] = int(number)
     return result

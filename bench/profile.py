@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Where Fief's instructions go: by function, for each operation of a bare-metal guest.
+"""Where Fief's instructions go: by function, for each operation of a bare-metal guest or of Debian.
 
-  bench/profile.py GUEST [WORDS]      GUEST: ops, life, boot; WORDS: only operations whose names
-                                      have them
+  bench/profile.py GUEST [WORDS]      GUEST: ops, life, boot, dom0; WORDS: only operations whose
+                                      names have them
 """
 import bisect
 import os
@@ -11,8 +11,11 @@ import subprocess
 import sys
 
 import bed
+import workloads
 
-GUESTS = ('ops', 'life', 'boot')
+GUESTS = ('ops', 'life', 'boot')        # bare-metal ones
+DEBIAN = 'dom0'
+LIMIT = {DEBIAN: 1800}                  # seconds, where not 240
 SHOWN = 14
 MEMORY = 6144                           # MiB: life makes a guest of 4 GiB
 
@@ -40,25 +43,28 @@ def by_function(path, base, elf):
     return table
 
 
+def spec_of(guest):
+    return workloads.dom0_of('dom0-init') if guest == DEBIAN else bed.bare(guest, memory=MEMORY)
+
+
 def main():
-    if len(sys.argv) not in (2, 3) or sys.argv[1] not in GUESTS:
+    if len(sys.argv) not in (2, 3) or sys.argv[1] not in GUESTS + (DEBIAN,):
         sys.exit(__doc__.strip())
     guest, words = sys.argv[1], (sys.argv[2:] + [''])[0]
     path = os.path.join(bed.OUT, 'profile.txt')
     try:
-        result = bed.run('profile', bed.FIEF, bed.bare(guest, memory=MEMORY), 240, path)
+        result = bed.run('profile', bed.FIEF, spec_of(guest), LIMIT.get(guest, 240), path)
     except bed.Failed as reason:
         sys.exit(f'profile: {reason}')
     table = by_function(path, bed.text_range(bed.FIEF)[0], bed.FIEF + '.elf')
-    for line in result.console.split('\n'):
-        part = line.split(None, 3)
-        if not line.startswith('bench ') or words not in part[3]:
+    counts = {count.number: (name, count) for name, count in result.counts.items()}
+    for number, (name, count) in counts.items():
+        if words not in name:
             continue
-        repeats = result.counts[part[3]].repeats
-        print(f'\n{part[3]}')
-        rows = sorted(table[int(part[1])].items(), key=lambda row: -row[1])
-        for name, count in rows[:SHOWN]:
-            print(f'  {count / int(part[2]) / repeats:10.1f}  {name}')
+        print(f'\n{name}')
+        rows = sorted(table[number].items(), key=lambda row: -row[1])
+        for function, instructions in rows[:SHOWN]:
+            print(f'  {instructions / count.operations / count.repeats:10.1f}  {function}')
 
 
 if __name__ == '__main__':
