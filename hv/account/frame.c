@@ -5,7 +5,6 @@
 #include "account/frame.h"
 
 #include "account/runs.h"
-#include "lib/errno.h"
 #include "lib/panic.h"
 #include "lib/string.h"
 
@@ -17,15 +16,6 @@ static const char *const class_names[FC_COUNT] = {
     [FC_RAM] = "ram",        [FC_SHARED] = "shared",  [FC_EVTCHN] = "evtchn",
     [FC_GNTTAB] = "gnttab",  [FC_MAPPING] = "mapping", [FC_SINK] = "sink",
     [FC_VGIC] = "vgic",      [FC_ADOPTED] = "adopted",
-};
-
-static const struct use_field {
-    uint32_t shift;
-    uint32_t max;
-} use_fields[] = {
-    [FRAME_PIN] = {FRAME_PIN_SHIFT, FRAME_PIN_MAX},
-    [FRAME_FIXED] = {FRAME_FIXED_SHIFT, FRAME_FIXED_MAX},
-    [FRAME_MAPS] = {FRAME_MAPS_SHIFT, FRAME_MAPS_MAX},
 };
 
 void frame_table_init(struct frame *entries, mfn_t base, uint32_t count)
@@ -110,37 +100,6 @@ enum frame_class frame_class(mfn_t m)
 const char *frame_class_name(enum frame_class c)
 {
     return class_names[c];
-}
-
-unsigned frame_uses(mfn_t m, enum frame_use use)
-{
-    const struct use_field *f = &use_fields[use];
-    uint32_t info = atomic_load_explicit(&frame_entry(m)->info, memory_order_relaxed);
-
-    return (info >> f->shift) & f->max;
-}
-
-int frame_use_add(mfn_t m, enum frame_use use)
-{
-    const struct use_field *f = &use_fields[use];
-    _Atomic uint32_t *info = &frame_entry(m)->info;
-    uint32_t old = atomic_load_explicit(info, memory_order_relaxed);
-
-    do {
-        if (((old >> f->shift) & f->max) == f->max) {
-            return -E_NOSPC;
-        }
-    } while (!atomic_compare_exchange_weak_explicit(info, &old, old + (1u << f->shift),
-                                                    memory_order_acquire, memory_order_relaxed));
-    return 0;
-}
-
-void frame_use_drop(mfn_t m, enum frame_use use)
-{
-    const struct use_field *f = &use_fields[use];
-
-    invariant(frame_uses(m, use) > 0);
-    atomic_fetch_sub_explicit(&frame_entry(m)->info, 1u << f->shift, memory_order_release);
 }
 
 unsigned frame_entries(mfn_t t, int delta)

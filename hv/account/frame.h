@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "lib/errno.h"
 #include "lib/panic.h"
 #include "lib/types.h"
 
@@ -89,11 +90,51 @@ unsigned frame_order(mfn_t head);
 enum frame_class frame_class(mfn_t m);
 const char *frame_class_name(enum frame_class c);
 
+// Inline, as which count it is is known where it is counted.
 enum frame_use { FRAME_PIN, FRAME_FIXED, FRAME_MAPS };
-unsigned frame_uses(mfn_t m, enum frame_use use);
+
+static inline uint32_t frame_use_shift(enum frame_use use)
+{
+    return use == FRAME_PIN ? FRAME_PIN_SHIFT : use == FRAME_FIXED ? FRAME_FIXED_SHIFT
+                                                                   : FRAME_MAPS_SHIFT;
+}
+
+static inline uint32_t frame_use_max(enum frame_use use)
+{
+    return use == FRAME_PIN ? FRAME_PIN_MAX : use == FRAME_FIXED ? FRAME_FIXED_MAX
+                                                                 : FRAME_MAPS_MAX;
+}
+
+static inline unsigned frame_uses(mfn_t m, enum frame_use use)
+{
+    uint32_t info = atomic_load_explicit(&frame_entry(m)->info, memory_order_relaxed);
+
+    return (info >> frame_use_shift(use)) & frame_use_max(use);
+}
+
 // One more or less use. Adding fails (-E_NOSPC) at the count's maximum.
-int frame_use_add(mfn_t m, enum frame_use use) MUST_CHECK;
-void frame_use_drop(mfn_t m, enum frame_use use);
+MUST_CHECK static inline int frame_use_add(mfn_t m, enum frame_use use)
+{
+    _Atomic uint32_t *info = &frame_entry(m)->info;
+    uint32_t max = frame_use_max(use) << frame_use_shift(use);
+    uint32_t old = atomic_load_explicit(info, memory_order_relaxed);
+
+    do {
+        if ((old & max) == max) {
+            return -E_NOSPC;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(info, &old, old + (1u << frame_use_shift(use)),
+                                                    memory_order_acquire, memory_order_relaxed));
+    return 0;
+}
+
+static inline void frame_use_drop(mfn_t m, enum frame_use use)
+{
+    invariant(frame_uses(m, use) > 0);
+    atomic_fetch_sub_explicit(&frame_entry(m)->info, 1u << frame_use_shift(use),
+                              memory_order_release);
+}
+
 // Number of entries in use of a page table; delta -1, 0 or 1; returns the new number. Guarded by
 // the p2m lock.
 unsigned frame_entries(mfn_t table, int delta);

@@ -217,7 +217,8 @@ void gnttab_release(struct mapping *m)
 }
 
 // With page table, record and promise ready: takes the grant, and enters it.
-static int enter_lend(struct domain *mapper, struct gnttab_map_args *a, struct mapping *m)
+static int enter_lend(struct domain *mapper, struct gnttab_map_args *a, struct p2m_place place,
+                      struct mapping *m)
 {
     enum access access = (a->flags & GNTMAP_readonly) ? ACCESS_READ : ACCESS_WRITE;
     gfn_t g = gfn(a->gpa >> PAGE_SHIFT);
@@ -233,8 +234,8 @@ static int enter_lend(struct domain *mapper, struct gnttab_map_args *a, struct m
     }
     m->ref = a->ref;
     m->flags |= MAPPING_PROMISED | (access == ACCESS_WRITE ? 0 : MAPPING_READ_ONLY);
-    p2m_put(&mapper->p2m, g, frame, P2M_LEND,
-            access == ACCESS_WRITE ? P2M_RW : P2M_READ);
+    p2m_enter(&mapper->p2m, g, place, frame, P2M_LEND,
+              access == ACCESS_WRITE ? P2M_RW : P2M_READ);
     a->handle = m->handle;
     // Only a direct-mapped domain may know where in the machine the frame lies (rule 6).
     a->bus_addr = mapper->p2m.direct ? paddr_of_mfn(frame).n : a->gpa & ~(PAGE_SIZE - 1);
@@ -244,19 +245,21 @@ static int enter_lend(struct domain *mapper, struct gnttab_map_args *a, struct m
 static int map_locked(struct domain *mapper, struct gnttab_map_args *a)
 {
     gfn_t g = gfn(a->gpa >> PAGE_SHIFT);
+    struct p2m_place place;
     struct mapping *m;
     int st = GNTST_no_device_space;
 
     if (!domain_alive(mapper) || !domain_alive(a->granter)) {
         return GNTST_bad_domain;
     }
-    if (p2m_prepare(&mapper->p2m, g) != 0) {
+    place = p2m_prepare(&mapper->p2m, g);
+    if (place.err != 0) {
         return GNTST_general_error;
     }
     if (mapping_new(mapper, MAPPING_LEND, &m) == 0) {
         if (neighbour_take(mapper, a->granter, NEIGHBOUR_LENDS, &m->neighbour) == 0 &&
             account_promise(&mapper->account, 1) == 0) {
-            st = enter_lend(mapper, a, m);
+            st = enter_lend(mapper, a, place, m);
             if (st != GNTST_okay) {
                 account_release(&mapper->account, 1);
             }

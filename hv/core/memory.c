@@ -48,7 +48,7 @@ static int map_run(struct domain *d, gfn_t g, mfn_t m, unsigned order)
             return -E_EXIST;
         }
     }
-    err = p2m_prepare(&d->p2m, g);
+    err = p2m_prepare(&d->p2m, g).err;
     for (uint32_t i = 0; err == 0 && i < 1u << order; i++) {
         p2m_put(&d->p2m, gfn_add(g, i), mfn_add(m, i), P2M_RAM, P2M_RWX);
     }
@@ -278,13 +278,13 @@ int memory_decrease(struct domain *d, gfn_t g, unsigned order)
 static int put_own(struct domain *d, gfn_t g, const struct p2m_entry *e, mfn_t m)
 {
     bool became_table;
-    int err = 0;
+    int err;
 
     if (e->type != P2M_NONE && e->order == 0) {
         p2m_replace(&d->p2m, g, m, P2M_OWN, P2M_RW);
         return 0;
     }
-    err = e->type == P2M_NONE ? p2m_prepare(&d->p2m, g)
+    err = e->type == P2M_NONE ? p2m_prepare(&d->p2m, g).err
                               : take_page(d, g, e, TAKE_KEEPING, &became_table);
     if (err == 0) {
         p2m_put(&d->p2m, g, m, P2M_OWN, P2M_RW);

@@ -46,6 +46,7 @@ static void flush(struct p2m *p, gfn_t g, unsigned order)
 {
     struct tlb_ticket t = tlb_flush_post(&p->arch, g, order);
 
+    p->flushes++;
     while (!tlb_flush_done(t)) {
         arch_cpu_relax();
     }
@@ -76,28 +77,53 @@ int p2m_init(struct p2m *p, struct account *a, enum p2m_mapping_mode mode)
     return 0;
 }
 
-// The way down to an entry: the tables met, as far as they exist.
+// The entry at the end of the way down, as far as tables exist.
 struct walk {
-    mfn_t table[LEVELS + 1]; // by level
-    unsigned level;          // of the entry where the walk ended
     volatile pte_t *at;
     pte_t entry;
+    mfn_t table;
+    unsigned level; // of the table
 };
 
-static struct walk walk_to(struct p2m *p, gfn_t g, unsigned lowest)
+static ALWAYS_INLINE bool step_down(struct walk *w, gfn_t g, unsigned lowest)
 {
-    struct walk w = {.level = P2M_TOP_LEVEL};
-
-    w.table[P2M_TOP_LEVEL] = p->root;
-    for (;;) {
-        w.at = slot(w.table[w.level], w.level, g);
-        w.entry = *w.at;
-        if (w.level == lowest || !pte_is_table(w.level, w.entry)) {
-            return w;
-        }
-        w.table[w.level + 1] = pte_mfn(w.level, w.entry);
-        w.level++;
+    if (w->level == lowest || !pte_is_table(w->level, w->entry)) {
+        return false;
     }
+    w->table = pte_mfn(w->level, w->entry);
+    w->level++;
+    w->at = slot(w->table, w->level, g);
+    w->entry = *w->at;
+    return true;
+}
+
+_Static_assert(LEVELS == P2M_TOP_LEVEL + 2, "a walk is two steps down");
+
+// Part of its callers, each of which needs some of the answer, and without a loop, so that the
+// level is known at each step: all that touches guest memory comes by here.
+static ALWAYS_INLINE struct walk walk_to(struct p2m *p, gfn_t g, unsigned lowest)
+{
+    struct walk w = {.table = p->root, .level = P2M_TOP_LEVEL};
+
+    w.at = slot(w.table, w.level, g);
+    w.entry = *w.at;
+    if (step_down(&w, g, lowest)) {
+        (void)step_down(&w, g, lowest);
+    }
+    return w;
+}
+
+static ALWAYS_INLINE struct p2m_entry entry_of(const struct walk *w, gfn_t g)
+{
+    struct p2m_entry e = {.type = P2M_NONE};
+
+    if (pte_is_present(w->level, w->entry)) {
+        e.order = (uint8_t)level_shift(w->level);
+        e.mfn = mfn_add(pte_mfn(w->level, w->entry), (uint32_t)(g.n & ((1u << e.order) - 1)));
+        e.type = pte_type(w->level, w->entry);
+        e.access = (uint8_t)pte_access(w->level, w->entry);
+    }
+    return e;
 }
 
 static bool in_range(gfn_t g, unsigned order)
@@ -107,28 +133,20 @@ static bool in_range(gfn_t g, unsigned order)
            (g.n & ((1ull << order) - 1)) == 0;
 }
 
-struct p2m_entry p2m_lookup(struct p2m *p, gfn_t g)
+static ALWAYS_INLINE struct p2m_entry lookup(struct p2m *p, gfn_t g)
 {
-    struct p2m_entry e = {.type = P2M_NONE};
-    mfn_t table = p->root;
-    unsigned level = P2M_TOP_LEVEL;
-    pte_t entry;
+    struct walk w;
 
     if (g.n >= 1ull << P2M_GFN_BITS) {
-        return e;
+        return (struct p2m_entry){.type = P2M_NONE};
     }
-    // walk_to() less what only a change needs: each argument of a hypercall comes by here.
-    while (pte_is_table(level, entry = *slot(table, level, g))) {
-        table = pte_mfn(level, entry);
-        level++;
-    }
-    if (pte_is_present(level, entry)) {
-        e.order = level_shift(level);
-        e.mfn = mfn_add(pte_mfn(level, entry), (uint32_t)(g.n & ((1u << e.order) - 1)));
-        e.type = pte_type(level, entry);
-        e.access = pte_access(level, entry);
-    }
-    return e;
+    w = walk_to(p, g, LEVELS);
+    return entry_of(&w, g);
+}
+
+struct p2m_entry p2m_lookup(struct p2m *p, gfn_t g)
+{
+    return lookup(p, g);
 }
 
 static void count_entry(mfn_t table, unsigned level, int delta)
@@ -139,51 +157,58 @@ static void count_entry(mfn_t table, unsigned level, int delta)
 }
 
 // Hangs the taken frames below the entry where w ended, down to a table of level lowest.
-static void hang_tables(struct walk *w, gfn_t g, const mfn_t *taken, unsigned lowest)
+static void hang_tables(struct walk w, gfn_t g, const mfn_t *taken, unsigned lowest)
 {
-    for (unsigned i = 0; w->level < lowest; i++) {
-        table_clear(taken[i], w->level + 1);
+    for (unsigned i = 0; w.level < lowest; i++) {
+        table_clear(taken[i], w.level + 1);
         frame_set_entries(taken[i], 0);
-        count_entry(w->table[w->level], w->level, 1);
-        write_entry(w->at, pte_table(w->level, taken[i]));
-        w->level++;
-        w->table[w->level] = taken[i];
-        w->at = slot(taken[i], w->level, g);
-        w->entry = *w->at;
+        count_entry(w.table, w.level, 1);
+        write_entry(w.at, pte_table(w.level, taken[i]));
+        w.level++;
+        w.table = taken[i];
+        w.at = slot(taken[i], w.level, g);
     }
 }
 
-// Walks to an absent entry of the level, making tables on the way. 0, -E_NOMEM, -E_EXIST.
-static int walk_making(struct p2m *p, gfn_t g, unsigned level, struct walk *out)
+// Makes the tables on the way to g, down to that level. 0 or -E_NOMEM.
+static SELDOM int make_tables(struct p2m *p, gfn_t g, unsigned level)
 {
     struct walk w = walk_to(p, g, level);
     mfn_t taken[LEVELS];
+    RESERVE(r, p->account);
+
+    for (unsigned i = 0; w.level + i < level; i++) {
+        int err = reserve_take(&r, FC_P2M, &taken[i]);
+
+        if (err != 0) {
+            return err;
+        }
+    }
+    reserve_commit(&r);
+    hang_tables(w, g, taken, level);
+    return 0;
+}
+
+// Finds the absent entry of the level, making tables on the way (err: 0, -E_NOMEM, -E_EXIST).
+static ALWAYS_INLINE struct p2m_place find_place(struct p2m *p, gfn_t g, unsigned level)
+{
+    struct walk w = walk_to(p, g, level);
+    int err = 0;
 
     if (pte_is_present(w.level, w.entry)) {
-        return -E_EXIST;
+        err = -E_EXIST;
+    } else if (w.level != level) {
+        err = make_tables(p, g, level);
+        w = walk_to(p, g, level);
     }
-    {
-        RESERVE(r, p->account);
-
-        for (unsigned i = 0; w.level + i < level; i++) {
-            int err = reserve_take(&r, FC_P2M, &taken[i]);
-
-            if (err != 0) {
-                return err;
-            }
-        }
-        reserve_commit(&r);
-    }
-    hang_tables(&w, g, taken, level);
-    *out = w;
-    return 0;
+    return (struct p2m_place){.at = w.at, .table = w.table, .err = err};
 }
 
 int p2m_map(struct p2m *p, gfn_t g, mfn_t m, unsigned order, enum p2m_type type, unsigned access)
 {
     unsigned level = LEVELS - order / 9;
     bool promise = p->direct && type == P2M_RAM && order == ORDER_2M;
-    struct walk w;
+    struct p2m_place place;
     int err;
 
     if (!in_range(g, order) || order % 9 != 0 || level < P2M_TOP_LEVEL) {
@@ -195,41 +220,47 @@ int p2m_map(struct p2m *p, gfn_t g, mfn_t m, unsigned order, enum p2m_type type,
             return err;
         }
     }
-    err = walk_making(p, g, level, &w);
-    if (err != 0) {
+    place = find_place(p, g, level);
+    if (place.err != 0) {
         if (promise) {
             account_release(p->account, 1);
         }
-        return err;
+        return place.err;
     }
     p->blocks += promise ? 1 : 0;
     p->max_gfn = MAX(p->max_gfn, g.n + (1ull << order) - 1);
-    count_entry(w.table[level], level, 1);
-    write_entry(w.at, pte_leaf(level, m, type, access));
+    count_entry(place.table, level, 1);
+    write_entry(place.at, pte_leaf(level, m, type, access));
     return 0;
 }
 
-int p2m_prepare(struct p2m *p, gfn_t g)
+struct p2m_place p2m_prepare(struct p2m *p, gfn_t g)
 {
-    struct walk w;
+    return in_range(g, 0) ? find_place(p, g, LEVELS) : (struct p2m_place){.err = -E_INVAL};
+}
 
-    return in_range(g, 0) ? walk_making(p, g, LEVELS, &w) : -E_INVAL;
+void p2m_enter(struct p2m *p, gfn_t g, struct p2m_place at, mfn_t m, enum p2m_type type,
+               unsigned access)
+{
+    invariant(!pte_is_present(LEVELS, *at.at));
+    p->max_gfn = MAX(p->max_gfn, g.n);
+    count_entry(at.table, LEVELS, 1);
+    write_entry(at.at, pte_leaf(LEVELS, m, type, access));
 }
 
 void p2m_put(struct p2m *p, gfn_t g, mfn_t m, enum p2m_type type, unsigned access)
 {
     struct walk w = walk_to(p, g, LEVELS);
 
-    invariant(w.level == LEVELS && !pte_is_present(LEVELS, w.entry));
-    p->max_gfn = MAX(p->max_gfn, g.n);
-    count_entry(w.table[LEVELS], LEVELS, 1);
-    write_entry(w.at, pte_leaf(LEVELS, m, type, access));
+    invariant(w.level == LEVELS);
+    p2m_enter(p, g, (struct p2m_place){.at = w.at, .table = w.table}, m, type, access);
 }
 
 int p2m_put_back(struct p2m *p, gfn_t g, unsigned order)
 {
     struct walk w = walk_to(p, g, LEVELS);
     unsigned n = 1u << order;
+    pte_t page;
 
     invariant(p->direct && order <= ORDER_2M);
     if (w.level != LEVELS) {
@@ -240,10 +271,12 @@ int p2m_put_back(struct p2m *p, gfn_t g, unsigned order)
             return -E_EXIST;
         }
     }
+    page = pte_leaf(LEVELS, mfn((uint32_t)g.n), P2M_RAM, P2M_RWX);
     for (unsigned i = 0; i < n; i++) {
-        write_entry(&w.at[i], pte_leaf(LEVELS, mfn((uint32_t)g.n + i), P2M_RAM, P2M_RWX));
+        write_entry(&w.at[i], page);
+        page = pte_next_page(page);
     }
-    (void)frame_entries(w.table[LEVELS], (int)n);
+    frame_set_entries(w.table, frame_entries(w.table, 0) + n);
     return 0;
 }
 
@@ -253,31 +286,29 @@ static bool table_stays(struct p2m *p, gfn_t g)
     return p->direct && account_holds(p->account, FC_RAM, mfn((uint32_t)g.n));
 }
 
-// Gives back the tables on the way to g that have become empty, from the lowest up.
-static void prune(struct p2m *p, gfn_t g)
+// Gives back the table of that level on the way to g, and those above it, as far as they are empty.
+static void prune(struct p2m *p, gfn_t g, mfn_t table, unsigned level)
 {
-    struct walk w = walk_to(p, g, LEVELS);
-
     if (table_stays(p, g)) {
         return;
     }
-    for (unsigned level = w.level; level > P2M_TOP_LEVEL; level--) {
-        volatile pte_t *above;
+    while (level > P2M_TOP_LEVEL && frame_entries(table, 0) == 0) {
+        struct walk above = walk_to(p, g, level - 1);
 
-        if (frame_entries(w.table[level], 0) != 0) {
-            return;
-        }
-        above = slot(w.table[level - 1], level - 1, g);
-        write_entry(above, pte_absent(level - 1));
-        flush(p, gfn(g.n & ~((1ull << level_shift(level - 1)) - 1)), level_shift(level - 1));
-        count_entry(w.table[level - 1], level - 1, -1);
-        account_refund(p->account, w.table[level]);
+        write_entry(above.at, pte_absent(above.level));
+        flush(p, gfn(g.n & ~((1ull << level_shift(above.level)) - 1)), level_shift(above.level));
+        count_entry(above.table, above.level, -1);
+        account_refund(p->account, table);
+        table = above.table;
+        level = above.level;
     }
 }
 
 void p2m_unprepare(struct p2m *p, gfn_t g)
 {
-    prune(p, g);
+    struct walk w = walk_to(p, g, LEVELS);
+
+    prune(p, g, w.table, w.level);
 }
 
 void p2m_replace(struct p2m *p, gfn_t g, mfn_t m, enum p2m_type type, unsigned access)
@@ -323,17 +354,24 @@ static void split_without(const struct walk *w, gfn_t g, mfn_t table)
     write_entry(w->at, pte_table(2, table));
 }
 
+// The entry where w ended is absent now: one less in its table, which goes when it is empty.
+static void one_less(struct p2m *p, gfn_t g, const struct walk *w)
+{
+    if (frame_entries(w->table, -1) == 0) {
+        prune(p, g, w->table, w->level);
+    }
+}
+
 struct p2m_entry p2m_take(struct p2m *p, gfn_t g, mfn_t spare)
 {
-    struct p2m_entry e = p2m_lookup(p, g);
     struct walk w = walk_to(p, g, LEVELS);
+    struct p2m_entry e = entry_of(&w, g);
 
     invariant(e.type != P2M_NONE && w.level >= 2);
     write_entry(w.at, pte_absent(w.level));
     if (w.level == LEVELS) {
         flush(p, g, 0);
-        (void)frame_entries(w.table[LEVELS], -1);
-        prune(p, g);
+        one_less(p, g, &w);
         return e;
     }
     flush(p, gfn(g.n & ~(uint64_t)(P2M_TABLE_ENTRIES - 1)), ORDER_2M);
@@ -344,20 +382,19 @@ struct p2m_entry p2m_take(struct p2m *p, gfn_t g, mfn_t spare)
 
 struct p2m_entry p2m_take_block(struct p2m *p, gfn_t g)
 {
-    struct p2m_entry e = p2m_lookup(p, g);
-    struct walk w = walk_to(p, g, LEVELS);
+    struct walk w = walk_to(p, g, 2);
+    struct p2m_entry e = entry_of(&w, g);
 
-    invariant(e.order == ORDER_2M && w.level == 2);
+    invariant(e.order == ORDER_2M);
     write_entry(w.at, pte_absent(2));
     flush(p, g, ORDER_2M);
-    (void)frame_entries(w.table[2], -1);
-    prune(p, g);
+    one_less(p, g, &w);
     return e;
 }
 
 void *p2m_access_ptr(struct p2m *p, gpa_t a, enum access access)
 {
-    struct p2m_entry e = p2m_lookup(p, gfn_of_gpa(a));
+    struct p2m_entry e = lookup(p, gfn_of_gpa(a));
     bool ok;
 
     // Output goes to the domain's own memory only; a view or a lend may be taken away under it.

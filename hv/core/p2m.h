@@ -19,6 +19,7 @@ struct mapping;
 
 struct p2m {
     struct spinlock lock;
+    uint32_t flushes;     // how often something was taken out: what was found holds meanwhile
     struct account *account;
     struct arch_p2m arch;
     mfn_t root;
@@ -37,9 +38,18 @@ struct p2m {
 struct p2m_entry {
     mfn_t mfn;
     enum p2m_type type;
-    unsigned access; // enum p2m_access
-    unsigned order;  // of the leaf: 0, 9 or 18
+    uint8_t access;    // enum p2m_access
+    uint8_t order;     // of the leaf: 0, 9 or 18
     bool became_table; // p2m_take: the frame is now the table that the split needed
+};
+
+_Static_assert(sizeof(struct p2m_entry) == 8, "it is given back in a register");
+
+// Where a page is to be entered: good until the lock is free, or something is taken out.
+struct p2m_place {
+    volatile pte_t *at;
+    mfn_t table;
+    int err; // 0, or why there is none
 };
 
 enum p2m_mapping_mode { P2M_TRANSLATED, P2M_DIRECT };
@@ -52,8 +62,11 @@ struct p2m_entry p2m_lookup(struct p2m *p, gfn_t g);
 // needed. 0, -E_NOMEM, -E_INVAL (range), -E_EXIST (something is there).
 int p2m_map(struct p2m *p, gfn_t g, mfn_t m, unsigned order, enum p2m_type type,
             unsigned access) MUST_CHECK;
-// Makes sure that a page entry for g exists and is absent, so that p2m_put cannot fail.
-int p2m_prepare(struct p2m *p, gfn_t g) MUST_CHECK;
+// Makes sure that a page entry for g exists and is absent, so that entering it cannot fail.
+struct p2m_place p2m_prepare(struct p2m *p, gfn_t g) MUST_CHECK;
+void p2m_enter(struct p2m *p, gfn_t g, struct p2m_place at, mfn_t m, enum p2m_type type,
+               unsigned access);
+// The same at a place that has been prepared, or whose page was taken out and has left its table.
 void p2m_put(struct p2m *p, gfn_t g, mfn_t m, enum p2m_type type, unsigned access);
 // Maps 2^order pages of a direct-mapped domain's own RAM again, at most a block and aligned. 0, or
 // -E_EXIST when one of them is mapped, and nothing is changed.

@@ -48,7 +48,8 @@ static int enter_record(struct domain *viewer, struct mapping *rec, struct domai
 static int enter(struct domain *viewer, gfn_t g, struct domain *owner, mfn_t m)
 {
     struct mapping *rec;
-    int err = p2m_prepare(&viewer->p2m, g);
+    struct p2m_place place = p2m_prepare(&viewer->p2m, g);
+    int err = place.err;
 
     if (err != 0) {
         return err;
@@ -65,7 +66,7 @@ static int enter(struct domain *viewer, gfn_t g, struct domain *owner, mfn_t m)
         return err;
     }
     mapping_hash_view(rec);
-    p2m_put(&viewer->p2m, g, m, P2M_VIEW, P2M_RW);
+    p2m_enter(&viewer->p2m, g, place, m, P2M_VIEW, P2M_RW);
     return 0;
 }
 

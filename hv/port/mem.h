@@ -5,10 +5,12 @@
 #define PORT_MEM_H
 
 #include "lib/types.h"
+#include "arch_mem.h"
 
-// The hypervisor's address of a frame's first byte, and back. Never null for a frame of RAM.
-void *frame_ptr(mfn_t m);
-mfn_t frame_of_ptr(const void *p);
+// In arch_mem.h, inline or not:
+//   void *frame_ptr(mfn_t m)              the hypervisor's address of a frame's first byte; never
+//   mfn_t frame_of_ptr(const void *p)     null for a frame of RAM; and back
+
 // Fills 2^order frames with zeroes; the zeroes reach memory before a guest with caches off reads
 // them.
 void frame_zero(mfn_t m, unsigned order);

@@ -14,7 +14,7 @@ enum p2m_type {
     P2M_VIEW,   // a frame of another domain seen by gmfn_foreign or acquire_resource
     P2M_SINK,   // the domain's sink page, where a view was
     P2M_DEVICE, // device registers, passed through
-};
+} __attribute__((packed));
 
 enum p2m_access { P2M_READ = 1, P2M_WRITE = 2, P2M_EXEC = 4, P2M_RW = 3, P2M_RWX = 7 };
 

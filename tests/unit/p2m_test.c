@@ -82,14 +82,14 @@ static void test_prepare(void **state)
     (void)state;
     begin();
     m = ram(0);
-    assert_int_equal(p2m_prepare(p, gfn(AWAY)), 0);
+    assert_int_equal(p2m_prepare(p, gfn(AWAY)).err, 0);
     assert_int_equal(made(), 2);
     p2m_unprepare(p, gfn(AWAY));
     assert_int_equal(made(), 0);
-    assert_int_equal(p2m_prepare(p, gfn(AWAY)), 0);
+    assert_int_equal(p2m_prepare(p, gfn(AWAY)).err, 0);
     p2m_put(p, gfn(AWAY), m, P2M_RAM, P2M_RWX);
-    assert_int_equal(p2m_prepare(p, gfn(AWAY)), -E_EXIST);
-    assert_int_equal(p2m_prepare(p, gfn(AWAY + 1)), 0);
+    assert_int_equal(p2m_prepare(p, gfn(AWAY)).err, -E_EXIST);
+    assert_int_equal(p2m_prepare(p, gfn(AWAY + 1)).err, 0);
     p2m_unprepare(p, gfn(AWAY + 1));
     assert_int_equal(made(), 2); // the neighbour's
     gone(p2m_take(p, gfn(AWAY), MFN_NONE));
@@ -107,7 +107,7 @@ static void test_block(void **state)
     assert_int_equal(p2m_map(p, gfn(BLOCK + 1), m, ORDER_2M, P2M_RAM, P2M_RWX), -E_INVAL);
     assert_int_equal(p2m_map(p, gfn(BLOCK), m, ORDER_2M, P2M_RAM, P2M_RWX), 0);
     assert_int_equal(made(), 1);
-    assert_int_equal(p2m_prepare(p, gfn(BLOCK + 5)), -E_EXIST);
+    assert_int_equal(p2m_prepare(p, gfn(BLOCK + 5)).err, -E_EXIST);
     assert_int_equal(p2m_map(p, gfn(BLOCK + 5), m, 0, P2M_RAM, P2M_RWX), -E_EXIST);
     for (unsigned i = 0; i < PAGES_2M; i++) {
         *word(d, BLOCK + i) = i;
@@ -198,7 +198,7 @@ static bool scenario(void)
     if (guest_try(1, -1, &g) != 0) {
         return false;
     }
-    whole = p2m_prepare(&g->p2m, gfn(AWAY)) == 0;
+    whole = p2m_prepare(&g->p2m, gfn(AWAY)).err == 0;
     p2m_unprepare(&g->p2m, gfn(AWAY));
     whole = whole && p2m_map_device(&g->p2m, gfn(LEVEL2_SPAN - 1), 0x8000000 - 1, 514) == 0 &&
             populate_all(g, gfn(0), 0) == 0;

@@ -4,16 +4,6 @@
 
 #include "lib/string.h"
 
-void *frame_ptr(mfn_t m)
-{
-    return (void *)paddr_of_mfn(m).n;
-}
-
-mfn_t frame_of_ptr(const void *p)
-{
-    return mfn_of_paddr((paddr_t){(uint64_t)p});
-}
-
 // DCZID_EL0: log2 of the words that DC ZVA clears, or that it may not be used (Arm ARM D17.2.42).
 #define ZVA_PROHIBITED (1u << 4)
 
