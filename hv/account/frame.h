@@ -112,6 +112,12 @@ static inline unsigned frame_uses(mfn_t m, enum frame_use use)
     return (info >> frame_use_shift(use)) & frame_use_max(use);
 }
 
+// Whether any of the three counts is not zero.
+static inline bool frame_in_use(mfn_t m)
+{
+    return atomic_load_explicit(&frame_entry(m)->info, memory_order_relaxed) >> FRAME_PIN_SHIFT != 0;
+}
+
 // One more or less use. Adding fails (-E_NOSPC) at the count's maximum.
 MUST_CHECK static inline int frame_use_add(mfn_t m, enum frame_use use)
 {

@@ -226,32 +226,45 @@ static int decrease_page(struct domain *d, gfn_t g)
     return err;
 }
 
-// A whole block, if none of its frames is used by anybody.
+static bool block_unused(mfn_t m)
+{
+    for (uint32_t i = 0; i < 1u << ORDER_2M; i++) {
+        if (frame_in_use(mfn_add(m, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Whether what e says is at g goes on for 2 MiB, as a run of the account's; a direct-mapped domain
+// keeps its frames, in whatever runs they are.
+static bool is_one_block(struct domain *d, gfn_t g, const struct p2m_entry *e)
+{
+    if (d->p2m.direct) {
+        return p2m_block_is_ram(&d->p2m, g);
+    }
+    return e->order == ORDER_2M && frame_order(frame_run(e->mfn)) == ORDER_2M;
+}
+
+// A whole block, if none of its frames is used by anybody. False: it is to go page by page.
 static bool decrease_block(struct domain *d, gfn_t g)
 {
     struct p2m_entry e;
-    bool free = false;
+    bool whole;
 
     spin_lock(&d->p2m.lock);
     e = p2m_lookup(&d->p2m, g);
-    if (domain_alive(d) && !d->p2m.direct && e.type == P2M_RAM && e.order == ORDER_2M &&
-        frame_order(frame_run(e.mfn)) == ORDER_2M) {
-        free = true;
-        for (uint32_t i = 0; i < 1u << ORDER_2M && free; i++) {
-            mfn_t m = mfn_add(e.mfn, i);
-
-            free = frame_uses(m, FRAME_MAPS) + frame_uses(m, FRAME_FIXED) +
-                       frame_uses(m, FRAME_PIN) == 0;
-        }
-        if (free) {
-            (void)p2m_take_block(&d->p2m, g);
-        }
+    whole = domain_alive(d) && e.type == P2M_RAM && is_one_block(d, g, &e) && block_unused(e.mfn);
+    if (whole && d->p2m.direct) {
+        p2m_empty_block(&d->p2m, g);
+    } else if (whole) {
+        (void)p2m_take_block(&d->p2m, g);
     }
     spin_unlock(&d->p2m.lock);
-    if (free) {
+    if (whole && !d->p2m.direct) {
         account_refund(&d->account, e.mfn);
     }
-    return free;
+    return whole;
 }
 
 int memory_decrease(struct domain *d, gfn_t g, unsigned order)

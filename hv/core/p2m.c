@@ -392,6 +392,38 @@ struct p2m_entry p2m_take_block(struct p2m *p, gfn_t g)
     return e;
 }
 
+bool p2m_block_is_ram(struct p2m *p, gfn_t g)
+{
+    struct walk w = walk_to(p, g, 2);
+    const pte_t *entries;
+
+    if (!pte_is_table(w.level, w.entry)) {
+        return w.level == 2 && pte_is_present(2, w.entry) && pte_type(2, w.entry) == P2M_RAM;
+    }
+    entries = frame_ptr(pte_mfn(2, w.entry));
+    for (unsigned i = 0; i < P2M_TABLE_ENTRIES; i++) {
+        if (!pte_is_present(LEVELS, entries[i]) || pte_type(LEVELS, entries[i]) != P2M_RAM) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void p2m_empty_block(struct p2m *p, gfn_t g)
+{
+    struct walk w = walk_to(p, g, 2);
+    bool split = pte_is_table(2, w.entry);
+    mfn_t table;
+
+    invariant(p->direct);
+    write_entry(w.at, pte_absent(2));
+    flush(p, g, ORDER_2M);
+    table = split ? pte_mfn(2, w.entry) : split_table(p, MFN_NONE, MFN_NONE);
+    table_clear(table, LEVELS);
+    frame_set_entries(table, 0);
+    write_entry(w.at, pte_table(2, table));
+}
+
 void *p2m_access_ptr(struct p2m *p, gpa_t a, enum access access)
 {
     struct p2m_entry e = lookup(p, gfn_of_gpa(a));

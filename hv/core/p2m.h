@@ -82,6 +82,10 @@ void p2m_replace(struct p2m *p, gfn_t g, mfn_t m, enum p2m_type type, unsigned a
 struct p2m_entry p2m_take(struct p2m *p, gfn_t g, mfn_t spare);
 // Takes a whole 2-MiB block out; g is aligned and mapped by a block.
 struct p2m_entry p2m_take_block(struct p2m *p, gfn_t g);
+// Whether all of the 2 MiB from g, aligned, are a direct-mapped domain's RAM, in one block or in
+// pages; and takes all of that out. The table stays for the way back.
+bool p2m_block_is_ram(struct p2m *p, gfn_t g);
+void p2m_empty_block(struct p2m *p, gfn_t g);
 // Forgets all translations; the domain's vcpus have run for the last time.
 void p2m_flush(struct p2m *p);
 

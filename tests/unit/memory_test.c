@@ -250,6 +250,47 @@ static void test_direct_mapped(void **state)
     check_all_back("direct-mapped");
 }
 
+static void nothing_at_block(uint64_t g)
+{
+    for (uint64_t i = 0; i < PAGES_2M; i++) {
+        assert_int_equal(entry(dom0, g + i).type, P2M_NONE);
+    }
+}
+
+// A whole block of a direct-mapped domain, mapped as one or by pages, goes in one piece and comes
+// back as it was; a page of it that is in use stays where it is.
+static void test_direct_mapped_block(void **state)
+{
+    uint64_t g, ram, promised;
+    mfn_t m;
+
+    (void)state;
+    boot(1);
+    g = dom0_page(1024);
+    ram = dom0->account.held[FC_RAM];
+    promised = dom0->account.promised;
+    *word(dom0, g + 511) = 42;
+    assert_int_equal(entry(dom0, g).order, ORDER_2M);
+    assert_int_equal(memory_decrease(dom0, gfn(g), ORDER_2M), 0);
+    nothing_at_block(g);
+    assert_int_equal(dom0->account.promised, promised - 1);
+    assert_int_equal(populate_all(dom0, gfn(g), ORDER_2M), 0);
+    assert_int_equal(event_fix_page(dom0, gfn(g + 3), &m), 0);
+    assert_int_equal(memory_decrease(dom0, gfn(g), ORDER_2M), -E_BUSY);
+    assert_int_equal(entry(dom0, g + 3).type, P2M_RAM);
+    event_unfix_page(m);
+    for (uint64_t i = 0; i < 3; i++) {
+        assert_int_equal(populate_all(dom0, gfn(g + i), 0), 0);
+    }
+    assert_int_equal(memory_decrease(dom0, gfn(g), ORDER_2M), 0);
+    nothing_at_block(g);
+    assert_int_equal(dom0->account.promised, promised - 1);
+    assert_int_equal(dom0->account.held[FC_RAM], ram);
+    assert_int_equal(populate_all(dom0, gfn(g), ORDER_2M), 0);
+    assert_int_equal(*word(dom0, g + 511), 42);
+    check("a direct-mapped block");
+}
+
 // A large run is cleared in parts. Between two of them it is the domain's, whoever goes on with it;
 // when nobody does, it is in nobody's way.
 static void test_populate_in_parts(void **state)
@@ -327,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_used_pages_stay),
         cmocka_unit_test(test_displacement),
         cmocka_unit_test(test_direct_mapped),
+        cmocka_unit_test(test_direct_mapped_block),
         cmocka_unit_test(test_populate_in_parts),
         cmocka_unit_test(test_each_charge_fails),
     };
