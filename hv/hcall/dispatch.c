@@ -48,6 +48,7 @@ NO_CANARY static ALWAYS_INLINE void call_by_vcpu(struct pcpu *p, struct vcpu *v)
     h.vcpu = v;
     h.caller = v->domain;
     h.pcpu = p;
+    h.page.tag = 0;
     for (unsigned i = 0; i < ARRAY_COUNT(h.reg); i++) {
         h.reg[i] = r[i];
     }

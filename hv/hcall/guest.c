@@ -8,16 +8,39 @@
 #include "lib/string.h"
 #include "port/mem.h"
 
-// The hypervisor's address of a byte of the caller's, good while the p2m lock is held; null: a
-// fault.
-static uint8_t *guest_find(struct hcall *h, guest_ptr_t p, enum access access)
+static uint64_t page_tag(guest_ptr_t p)
+{
+    return (p.n & ~(PAGE_SIZE - 1)) | 1;
+}
+
+static NOINLINE uint8_t *guest_find_anew(struct hcall *h, guest_ptr_t p, enum access access)
 {
     gpa_t gpa;
+    uint8_t *at;
 
     if (guest_walk(&h->vcpu->arch, (gva_t){p.n}, access, &gpa)) {
         return NULL;
     }
-    return p2m_access_ptr(&h->caller->p2m, gpa, access);
+    at = p2m_access_ptr(&h->caller->p2m, gpa, access);
+    if (at) {
+        h->page.tag = page_tag(p);
+        h->page.at = at - p.n % PAGE_SIZE;
+        h->page.flushes = h->caller->p2m.flushes;
+        h->page.access = access;
+    }
+    return at;
+}
+
+// The hypervisor's address of a byte of the caller's, good while the p2m lock is held; null: a
+// fault. What one call reads and writes often lies in one page: its argument and lists on the
+// guest's stack.
+static uint8_t *guest_find(struct hcall *h, guest_ptr_t p, enum access access)
+{
+    if (h->page.tag == page_tag(p) && h->page.flushes == h->caller->p2m.flushes &&
+        (access == ACCESS_READ || h->page.access == ACCESS_WRITE)) {
+        return h->page.at + p.n % PAGE_SIZE;
+    }
+    return guest_find_anew(h, p, access);
 }
 
 // How many of n bytes from p on lie in its page.

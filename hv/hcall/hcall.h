@@ -14,6 +14,15 @@
 // Address of something in the caller's memory, in the caller's virtual addresses.
 typedef struct { uint64_t n; } guest_ptr_t;
 
+// The page of the caller's memory that was found last. It is where it was as long as nothing has
+// been taken out of the caller's p2m.
+struct guest_page {
+    uint64_t tag;     // its address, odd; 0: none
+    uint8_t *at;
+    uint32_t flushes; // the p2m's when it was found
+    uint32_t access;  // enum access that it was found for
+};
+
 struct hcall {
     struct vcpu *vcpu;     // calling
     struct domain *caller; // its domain
@@ -21,6 +30,7 @@ struct hcall {
     struct domain *target; // what the argument's domid names, when the row has one
     uint64_t reg[5];       // arguments; a handler that continues leaves here what is to be done
     guest_ptr_t user;      // where the argument structure came from
+    struct guest_page page; // of guest.c; whoever makes a call begins with none
     union {
         uint64_t align;
         uint8_t bytes[HCALL_ARG_MAX];

@@ -19,6 +19,7 @@ static long entry_call(struct hcall *h)
     guest_out_read(&out, &entry);
     call.vcpu = h->vcpu;
     call.caller = h->caller;
+    call.page.tag = 0;
     for (unsigned i = 0; i < ARRAY_COUNT(call.reg); i++) {
         call.reg[i] = entry.args[i];
     }

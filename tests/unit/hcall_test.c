@@ -20,6 +20,7 @@
 #include "tests/bed/tools.h"
 
 #define PLATFORM_OP 7u
+#define MEMORY_OP 12u
 #define VERSION 17u
 #define CONSOLE_IO 18u
 #define GRANTS 20u
@@ -674,6 +675,27 @@ static void test_hypfs(void **state)
     assert_int_equal(hypfs(XEN_HYPFS_OP_write_contents, "/params/loglvl", buffer, 200), -E_NOSPC);
 }
 
+// A list that lies in what it gives back is read no further.
+static void test_list_goes(void **state)
+{
+    const uint64_t list_gfn = TOOLS_GUEST_RAM + 1;
+    struct xen_memory_reservation *r;
+    uint64_t at = make_guest();
+    uint64_t *list;
+
+    (void)state;
+    r = bed_memory(guest, at);
+    list = bed_memory(guest, at + PAGE_SIZE);
+    list[0] = TOOLS_GUEST_RAM + 3;
+    list[1] = list_gfn;
+    list[2] = list_gfn + 1;
+    *r = (struct xen_memory_reservation){.nr_extents = 3, .domid = DOMID_SELF};
+    r->extent_start.q = at + PAGE_SIZE;
+    assert_int_equal(guest_call(MEMORY_OP, XENMEM_decrease_reservation, at, 0), 2);
+    assert_int_equal(p2m_lookup(&guest->p2m, gfn(list_gfn)).type, P2M_NONE);
+    assert_int_equal(p2m_lookup(&guest->p2m, gfn(list_gfn + 1)).type, P2M_RAM);
+}
+
 // What a row copies in, and where it says that the domid stands, lies within the call's argument.
 static void test_rows_fit(void **state)
 {
@@ -717,6 +739,7 @@ int main(void)
         cmocka_unit_test_setup(test_grant_copy, setup),
         cmocka_unit_test_setup(test_grant_continues, setup),
         cmocka_unit_test_setup(test_hypfs, setup),
+        cmocka_unit_test_setup(test_list_goes, setup),
     };
 
     return cmocka_run_group_tests_name("hypercalls", tests, NULL, NULL);
