@@ -298,9 +298,10 @@ int account_charge_ram(struct account *a, unsigned order, struct account_ram *ou
     return out->run.n != 0 ? 0 : -E_NOMEM;
 }
 
+// m is the first frame of a run of a's.
 static void refund_locked(struct account *a, mfn_t m)
 {
-    enum frame_class c = frame_class(m);
+    enum frame_class c = run_class(m);
     unsigned order = frame_order(m);
 
     run_unlink(&a->list[c], m);
@@ -379,14 +380,15 @@ int account_charge_at(struct account *a, enum frame_class c, mfn_t m, unsigned o
 
 void account_refund(struct account *a, mfn_t m)
 {
-    (void)account_lock(a);
-    invariant(account_of_frame(m) == a);
-    invariant(frame_uses(m, FRAME_PIN) == 0 || frame_class(m) == FC_P2M);
-    if (frame_class(m) == FC_P2M) {
+    struct pool *pool = account_lock(a);
+
+    invariant(frame_entry(m)->owner == account_id(a));
+    if (run_class(m) == FC_P2M) {
         frame_set_entries(m, 0);
     }
+    invariant(frame_uses(m, FRAME_PIN) == 0);
     refund_locked(a, m);
-    spin_unlock(&a->pool->lock);
+    spin_unlock(&pool->lock);
 }
 
 void account_uncharge_ram(struct account *a, const struct account_ram *r)

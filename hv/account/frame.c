@@ -37,16 +37,6 @@ uint32_t frame_ram_count(void)
     return frame_table.ram;
 }
 
-mfn_t frame_table_base(void)
-{
-    return mfn(frame_table.base);
-}
-
-uint32_t frame_table_count(void)
-{
-    return frame_table.count;
-}
-
 // The head of the run that m lies in, if that is of orders from..to - 1 or above.
 static inline mfn_t run_among(mfn_t m, unsigned from, unsigned to)
 {

@@ -60,9 +60,6 @@ _Static_assert(sizeof(struct frame) == 16, "frame entry is 16 bytes");
 
 // Gives the table its memory (count entries, zeroed by the callee) for frames base .. base+count-1.
 void frame_table_init(struct frame *entries, mfn_t base, uint32_t count);
-// First frame that the table covers, and how many.
-mfn_t frame_table_base(void);
-uint32_t frame_table_count(void);
 // How many of them are RAM that somebody owns; the rest are holes.
 uint32_t frame_ram_count(void);
 
@@ -74,7 +71,18 @@ extern struct frame_table {
     uint32_t base;
     uint32_t count;
     uint32_t ram;
-} frame_table; // of frame.c; here for frame_entry alone, which most of account/ goes through
+} frame_table; // of frame.c; here for the three below, which most of account/ goes through
+
+// First frame that the table covers, and how many.
+static inline mfn_t frame_table_base(void)
+{
+    return mfn(frame_table.base);
+}
+
+static inline uint32_t frame_table_count(void)
+{
+    return frame_table.count;
+}
 
 static inline struct frame *frame_entry(mfn_t m)
 {
@@ -115,7 +123,9 @@ static inline unsigned frame_uses(mfn_t m, enum frame_use use)
 // Whether any of the three counts is not zero.
 static inline bool frame_in_use(mfn_t m)
 {
-    return atomic_load_explicit(&frame_entry(m)->info, memory_order_relaxed) >> FRAME_PIN_SHIFT != 0;
+    uint32_t info = atomic_load_explicit(&frame_entry(m)->info, memory_order_relaxed);
+
+    return info >> FRAME_PIN_SHIFT != 0;
 }
 
 // One more or less use. Adding fails (-E_NOSPC) at the count's maximum.

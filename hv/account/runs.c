@@ -7,9 +7,12 @@
 #include "lib/panic.h"
 #include "port/mem.h"
 
-uint32_t account_id(const struct account *a)
+enum frame_class run_class(mfn_t m)
 {
-    return frame_of_ptr(a).n;
+    uint32_t info = atomic_load_explicit(&frame_entry(m)->info, memory_order_relaxed);
+
+    invariant(info & FRAME_HEAD);
+    return (enum frame_class)(info & FRAME_CLASS_MASK);
 }
 
 void run_set(mfn_t m, enum frame_class c, unsigned order)
@@ -134,7 +137,6 @@ mfn_t pool_get(struct pool *pool, unsigned order)
             run_link(&pool->free_list[have], half);
         }
         pool->free -= 1ull << order;
-        run_set(m, FC_FREE, order);
         return m;
     }
     return MFN_NONE;

@@ -5,11 +5,18 @@
 #define ACCOUNT_RUNS_H
 
 #include "account/account.h"
+#include "port/mem.h"
 
 // So many frames of RAM have got their first owner.
 void frame_found(uint32_t count);
 // The account's name in the frame table.
-uint32_t account_id(const struct account *a);
+static inline uint32_t account_id(const struct account *a)
+{
+    return frame_of_ptr(a).n;
+}
+
+// The class of a run by its first frame, which m must be.
+enum frame_class run_class(mfn_t m);
 // Writes a first frame's class, order and head mark (keeping the frame's own counts).
 void run_set(mfn_t m, enum frame_class c, unsigned order);
 // No longer the first frame of a run.
@@ -33,6 +40,7 @@ void account_claim_ends(struct account *a);
 void account_enter_first(struct account *a, enum frame_class c, mfn_t m);
 // Free lists of a pool.
 void pool_put(struct pool *pool, mfn_t m, unsigned order);
+// The run is on no list and still marked as free, perhaps as a larger one: the taker writes its mark.
 mfn_t pool_get(struct pool *pool, unsigned order);
 
 #endif
