@@ -67,22 +67,29 @@ void mapping_unlink(struct mapping *m)
     }
 }
 
-static struct domain *owner_of(const struct mapping *m)
-{
-    return __atomic_load_n(&m->owner, __ATOMIC_RELAXED);
-}
-
 void mapping_unlock_pair(struct domain *mapper, struct domain *owner)
 {
     spin_unlock_both(&mapper->p2m.lock, owner != NULL ? &owner->p2m.lock : &mapper->p2m.lock);
+}
+
+bool mapping_try_owner(const struct mapping *m, struct domain *owner)
+{
+    if (!spin_trylock(&owner->p2m.lock)) {
+        return false;
+    }
+    if (mapping_owner(m) == owner) {
+        return true;
+    }
+    spin_unlock(&owner->p2m.lock);
+    return false;
 }
 
 struct mapping *mapping_lock_lend(struct domain *mapper, uint32_t handle, struct domain **owner)
 {
     struct domain *seen = mapper;
 
-    // The owner is learnt under the mapper's lock, but its lock may have to be taken first: look
-    // again then.
+    // The owner is learnt under the mapper's lock. If its own is not free, it may have to be taken
+    // first: look again then.
     for (;;) {
         struct domain *now;
         struct mapping *m;
@@ -93,9 +100,9 @@ struct mapping *mapping_lock_lend(struct domain *mapper, uint32_t handle, struct
             spin_unlock_both(&mapper->p2m.lock, &seen->p2m.lock);
             return NULL;
         }
-        now = owner_of(m);
-        if (now == seen) {
-            *owner = seen;
+        now = mapping_owner(m);
+        if (now == seen || (seen == mapper && mapping_try_owner(m, now))) {
+            *owner = now;
             return m;
         }
         spin_unlock_both(&mapper->p2m.lock, &seen->p2m.lock);

@@ -25,7 +25,10 @@ struct mapping {
     struct domain *owner;   // whose account owns the frame now; null when sunk
     uint64_t gfn;           // the mapper's
     uint32_t mfn;
-    uint32_t ref;           // grant reference
+    union {
+        uint32_t ref;       // of a lend: grant reference
+        uint32_t hash_prev; // of a view: handle + 1 of the one before it in the hash
+    };
     uint32_t handle;
     uint32_t hash_next;     // handle + 1 of the next view in the hash, or of the next free record
     uint8_t kind;           // enum mapping_kind
@@ -51,6 +54,14 @@ struct mapping *mapping_find(struct domain *mapper, uint32_t handle);
 // no lock held when there is none. mapping_unlock_pair undoes it (owner as it was found).
 struct mapping *mapping_lock_lend(struct domain *mapper, uint32_t handle, struct domain **owner);
 void mapping_unlock_pair(struct domain *mapper, struct domain *owner);
+// Who owns the frame at this moment. With that domain's lock held, for as long.
+static inline struct domain *mapping_owner(const struct mapping *m)
+{
+    return __atomic_load_n(&m->owner, __ATOMIC_RELAXED);
+}
+// With the mapper's lock held: takes that of the owner, who was just seen, if it is free and the
+// owner still the same. Only tried, so the order of the two does not matter.
+bool mapping_try_owner(const struct mapping *m, struct domain *owner) MUST_CHECK;
 
 // Maps g_owner of owner at g of mapper as a view. 0, -E_SRCH (dying), -E_INVAL (no RAM there),
 // -E_EXIST, -E_NOMEM, -E_NOSPC.

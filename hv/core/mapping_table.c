@@ -146,13 +146,14 @@ static struct mapping *record_at(const struct mapping_table *t, uint32_t handle)
 
 static void unhash_view(struct mapping_table *t, const struct mapping *m)
 {
-    uint32_t *link = bucket(t, m->gfn);
+    uint32_t *link = m->hash_prev != 0 ? &record_at(t, m->hash_prev - 1)->hash_next
+                                       : bucket(t, m->gfn);
 
-    while (*link != m->handle + 1) {
-        invariant(*link != 0);
-        link = &record_at(t, *link - 1)->hash_next;
-    }
+    invariant(*link == m->handle + 1);
     *link = m->hash_next;
+    if (m->hash_next != 0) {
+        record_at(t, m->hash_next - 1)->hash_prev = m->hash_prev;
+    }
     t->views--;
 }
 
@@ -219,7 +220,11 @@ void mapping_hash_view(struct mapping *m)
     struct mapping_table *t = m->mapper->p2m.mappings;
     uint32_t *head = bucket(t, m->gfn);
 
+    m->hash_prev = 0;
     m->hash_next = *head;
+    if (*head != 0) {
+        record_at(t, *head - 1)->hash_prev = m->handle + 1;
+    }
     m->flags |= MAPPING_HASHED;
     *head = m->handle + 1;
     t->views++;

@@ -107,10 +107,14 @@ static struct mapping *lock_view(struct domain *mapper, gfn_t g, struct domain *
 
         spin_lock_both(&mapper->p2m.lock, seen != NULL ? &seen->p2m.lock : &mapper->p2m.lock);
         m = mapping_find_view(mapper, g);
-        now = m != NULL ? __atomic_load_n(&m->owner, __ATOMIC_RELAXED) : NULL;
+        now = m != NULL ? mapping_owner(m) : NULL;
         // A sunk view has no owner, and needs no second lock.
         if (m != NULL && (now == seen || now == NULL)) {
             *owner = seen;
+            return m;
+        }
+        if (m != NULL && seen == NULL && mapping_try_owner(m, now)) {
+            *owner = now;
             return m;
         }
         mapping_unlock_pair(mapper, seen);
