@@ -709,6 +709,7 @@ static void test_rows_fit(void **state)
             assert_true(r->size <= HCALL_ARG_MAX);
             assert_true(r->relation == TARGET_NONE || r->size == 0 ||
                         r->target_at + sizeof(uint16_t) <= r->size);
+            assert_int_equal(r->target_at % sizeof(uint16_t), 0);
         }
     }
 }
