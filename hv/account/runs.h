@@ -40,7 +40,7 @@ void account_claim_ends(struct account *a);
 void account_enter_first(struct account *a, enum frame_class c, mfn_t m);
 // Free lists of a pool.
 void pool_put(struct pool *pool, mfn_t m, unsigned order);
-// The run is on no list and still marked as free, perhaps as a larger one: the taker writes its mark.
+// The run is on no list and still marked as free, perhaps as a larger one: the taker marks it.
 mfn_t pool_get(struct pool *pool, unsigned order);
 
 #endif
