@@ -561,16 +561,16 @@ struct account *account_of_frame(mfn_t m)
 
 bool account_holds(struct account *a, enum frame_class c, mfn_t m)
 {
+    struct pool *pool = account_lock(a);
     bool holds = false;
     mfn_t head;
 
-    (void)account_lock(a);
     // Runs of another pool may be cut or joined at this moment, and then m is in none.
     head = m.n - frame_table_base().n < frame_table_count() ? frame_run(m) : MFN_NONE;
     if (head.n != 0) {
-        holds = frame_entry(head)->owner == account_id(a) && frame_class(head) == c;
+        holds = frame_entry(head)->owner == account_id(a) && run_class(head) == c;
     }
-    spin_unlock(&a->pool->lock);
+    spin_unlock(&pool->lock);
     return holds;
 }
 

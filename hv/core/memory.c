@@ -143,7 +143,7 @@ static int populate_part(struct domain *d, gfn_t g, unsigned order)
             return -E_NOMEM;
         }
         // One answer holds for the whole of a run, and for what lies in it.
-        if (frame_order(frame_run(m)) >= order) {
+        if (order == 0 || frame_order(frame_run(m)) >= order) {
             break;
         }
     }
