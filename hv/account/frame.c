@@ -92,22 +92,6 @@ const char *frame_class_name(enum frame_class c)
     return class_names[c];
 }
 
-unsigned frame_entries(mfn_t t, int delta)
-{
-    _Atomic uint32_t *info = &frame_entry(t)->info;
-    uint32_t step = 1u << FRAME_ENTRIES_SHIFT;
-
-    if (delta > 0) {
-        return (atomic_fetch_add_explicit(info, step, memory_order_relaxed) + step) >>
-               FRAME_ENTRIES_SHIFT;
-    }
-    if (delta < 0) {
-        return (atomic_fetch_sub_explicit(info, step, memory_order_relaxed) - step) >>
-               FRAME_ENTRIES_SHIFT;
-    }
-    return atomic_load_explicit(info, memory_order_relaxed) >> FRAME_ENTRIES_SHIFT;
-}
-
 void frame_set_entries(mfn_t t, unsigned count)
 {
     _Atomic uint32_t *info = &frame_entry(t)->info;

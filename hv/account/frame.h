@@ -151,9 +151,20 @@ static inline void frame_use_drop(mfn_t m, enum frame_use use)
                               memory_order_release);
 }
 
-// Number of entries in use of a page table; delta -1, 0 or 1; returns the new number. Guarded by
+// Number of entries in use of a page table, delta more or less; returns the new number. Guarded by
 // the p2m lock.
-unsigned frame_entries(mfn_t table, int delta);
+static inline unsigned frame_entries(mfn_t table, int delta)
+{
+    _Atomic uint32_t *info = &frame_entry(table)->info;
+    uint32_t step = (uint32_t)delta << FRAME_ENTRIES_SHIFT;
+
+    if (delta == 0) {
+        return atomic_load_explicit(info, memory_order_relaxed) >> FRAME_ENTRIES_SHIFT;
+    }
+    return (atomic_fetch_add_explicit(info, step, memory_order_relaxed) + step) >>
+           FRAME_ENTRIES_SHIFT;
+}
+
 void frame_set_entries(mfn_t table, unsigned count);
 
 #endif

@@ -276,7 +276,7 @@ int p2m_put_back(struct p2m *p, gfn_t g, unsigned order)
         write_entry(&w.at[i], page);
         page = pte_next_page(page);
     }
-    frame_set_entries(w.table, frame_entries(w.table, 0) + n);
+    (void)frame_entries(w.table, (int)n);
     return 0;
 }
 
