@@ -156,8 +156,6 @@ static long psci_system_reset(struct vcpu *v, const uint64_t arg[3])
 }
 
 static const struct firmware_row firmware_rows[] = {
-    {1, false, psci_cpu_off},                 // those of PSCI 0.1, as the device tree says
-    {2, false, psci_cpu_on_0_1},
     {0x80000000u, false, call_version},       // SMCCC_VERSION
     {0x80000001u, false, call_features},      // SMCCC_ARCH_FEATURES
     {0x84000000u, false, psci_version},       // PSCI_VERSION
@@ -173,8 +171,17 @@ static const struct firmware_row firmware_rows[] = {
     {0x8600ff01u, false, NULL},               // whose hypervisor services there are: KVM asks
 };
 
+// By the numbers of PSCI 0.1 that the device tree gives, from 1 on.
+static const struct firmware_row rows_0_1[] = {
+    {1, false, psci_cpu_off},
+    {2, false, psci_cpu_on_0_1},
+};
+
 static const struct firmware_row *find_row(uint32_t number)
 {
+    if (!(number & CALL_FAST)) {
+        return number - 1 < ARRAY_COUNT(rows_0_1) ? &rows_0_1[number - 1] : NULL;
+    }
     for (unsigned i = 0; i < ARRAY_COUNT(firmware_rows); i++) {
         const struct firmware_row *r = &firmware_rows[i];
 
