@@ -5,6 +5,7 @@
 // go back.
 #include "core/fief_life.h"
 
+#include "core/virq.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
 #include "lib/string.h"
@@ -160,6 +161,7 @@ static void undo(struct fief *f)
 {
     f->life = FIEF_DYING;
     while (fief_drain(f) != STEP_DONE) {
+        virq_look();
     }
 }
 
@@ -481,8 +483,8 @@ static void unlink(struct fief *f)
 // One step of a fief that has none below.
 static enum step drain_leaf(struct fief *f)
 {
-    struct epoch gone;
     enum step s;
+    bool seen;
 
     if (!spin_trylock(&f->drain_lock)) {
         return STEP_WAIT;
@@ -499,14 +501,11 @@ static enum step drain_leaf(struct fief *f)
         spin_unlock(&f->drain_lock);
         return s;
     }
+    seen = !list_empty(&f->sibling);
     unlink(f);
-    // As with a domain: the last wait, without a lock, counted as being outside.
-    epoch_note(&gone);
-    epoch_leave();
-    while (!epoch_passed(&gone)) {
-        arch_cpu_relax();
+    if (seen) {
+        epoch_wait();
     }
-    epoch_enter();
     budget_close((struct budget *)f);
     return STEP_DONE;
 }

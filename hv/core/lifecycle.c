@@ -145,9 +145,9 @@ static enum step settle_p2m(struct domain *d)
 static enum step settle_domid(struct domain *d)
 {
     struct domain *manager = fief_manager(d->fief);
-    struct epoch gone;
+    bool seen = d->life == LIFE_DYING;
 
-    if (d->life == LIFE_DYING) {
+    if (seen) {
         fief_leave(d);
         if (manager != NULL && manager != d) {
             evtchn_send_global_virq(manager, VIRQ_DOM_EXC);
@@ -157,14 +157,9 @@ static enum step settle_domid(struct domain *d)
     allowance_put(&d->fief->allowance, FIEF_VCPUS, d->counted_vcpus);
     console_count_screen(d->holdings & HOLDS_SCREEN ? -1 : 0);
     d->life = LIFE_DEAD;
-    // The last wait: short, without a lock, and counted as being outside, so that two who wait for
-    // each other both go on (docs/locking.md).
-    epoch_note(&gone);
-    epoch_leave();
-    while (!epoch_passed(&gone)) {
-        arch_cpu_relax();
+    if (seen) {
+        epoch_wait();
     }
-    epoch_enter();
     return STEP_DONE;
 }
 
@@ -292,6 +287,7 @@ int life_make(struct domain *d, const struct domain_config *c)
     }
     if (err != 0) {
         while (life_drain(d) != STEP_DONE) {
+            virq_look();
         }
     }
     return err;

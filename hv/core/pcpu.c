@@ -39,3 +39,15 @@ bool epoch_passed(const struct epoch *e)
     }
     return true;
 }
+
+void epoch_wait(void)
+{
+    struct epoch now;
+
+    epoch_note(&now);
+    epoch_leave();
+    while (!epoch_passed(&now)) {
+        arch_cpu_relax();
+    }
+    epoch_enter();
+}

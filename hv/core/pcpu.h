@@ -136,5 +136,9 @@ void pcpu_init(void);
 void epoch_note(struct epoch *e);
 // True when each pcpu but the caller's has been outside the hypervisor since the note was made.
 bool epoch_passed(const struct epoch *e);
+// Waits until they have, holding no lock, and counts as being outside meanwhile: so two who wait
+// for each other both go on. What was found before it may be gone after it. As long as the longest
+// leg of another pcpu.
+void epoch_wait(void);
 
 #endif

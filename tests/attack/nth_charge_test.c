@@ -5,8 +5,11 @@
 // and so does a row that charges although its charge is 0, or more than it says. A call that is
 // refused leaves every account as it was, and the same call works when there is memory again, with
 // the same accounts afterwards as if it had never been refused. What a grant table has grown by is
-// its own transaction (rule 5), and stays.
+// its own transaction (rule 5), and stays. A creation that fails late is undone in steps, with
+// interrupts looked for in between, and waits for nobody.
 #include "tests/unit/core_bed.h"
+
+#include "core/stretch.h"
 
 #include "abi/fief_op.h"
 #include "core/evtchn_abi.h"
@@ -526,12 +529,85 @@ static void test_the_others_charge_nothing(void **state)
     assert_true(count_rows(is_free) > 60);
 }
 
+#define MANY_VCPUS 128u
+#define LATE_CHARGE 134u // one after those for the vcpus
+#define TICK_NS 16u      // of the counter by which stretches are measured
+#define STRETCH_MAX 100u
+
+static struct {
+    bool over;
+    int error;
+    uint64_t longest;
+} failing;
+
+// The other pcpu's part is the clock: each release of a lock is a moment.
+static void fail_part(unsigned cpu, void *arg)
+{
+    struct domain *d;
+
+    (void)arg;
+    while (cpu == 1 && !failing.over) {
+        sim_advance(TICK_NS);
+        sim_switch();
+    }
+    if (cpu == 1) {
+        return;
+    }
+    epoch_enter();
+    stretch_start();
+    stretch_begin();
+    failing.error = guest_try(MANY_VCPUS, -1, &d);
+    stretch_look();
+    failing.longest = stretch_longest().ticks;
+    stretch_stop();
+    epoch_leave();
+    failing.over = true;
+}
+
+// Nobody has seen what failed: its undoing looks for interrupts between its steps.
+static void test_undone_in_steps(void **state)
+{
+    (void)state;
+    boot(2);
+    failing.over = false;
+    epoch_leave();
+    (void)account_fail_charge(LATE_CHARGE);
+    sim_interleave(1, 2, fail_part, NULL);
+    assert_int_equal(account_fail_charge(0), 0);
+    sim_set_cpu(0);
+    epoch_enter();
+    assert_int_equal(failing.error, -E_NOMEM);
+    assert_in_range(failing.longest, 1, STRETCH_MAX);
+    check_all_back("a creation that was undone in steps");
+}
+
+// And it waits for nobody who is inside.
+static void test_undone_at_once(void **state)
+{
+    struct domain *d;
+
+    (void)state;
+    boot(2);
+    sim_set_cpu(1);
+    epoch_enter();
+    sim_set_cpu(0);
+    (void)account_fail_charge(LATE_CHARGE);
+    assert_int_equal(guest_try(MANY_VCPUS, -1, &d), -E_NOMEM);
+    assert_int_equal(account_fail_charge(0), 0);
+    sim_set_cpu(1);
+    epoch_leave();
+    sim_set_cpu(0);
+    check_all_back("a creation that was undone at once");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_row_is_left_out),
         cmocka_unit_test(test_each_charge_of_each_call),
         cmocka_unit_test(test_the_others_charge_nothing),
+        cmocka_unit_test(test_undone_in_steps),
+        cmocka_unit_test(test_undone_at_once),
     };
 
     return cmocka_run_group_tests_name("n-th charge", tests, NULL, NULL);
