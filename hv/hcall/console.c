@@ -73,15 +73,21 @@ static size_t write_line(struct domain *d, const char *s, size_t n)
     return done;
 }
 
-// A line of a screen's at a time, so that interrupts are looked for in between; others' cost less,
-// as few of them are shown.
+// Whether each of d's lines is written somewhere: a screen's on the real line, one of a fief below
+// the root into the log of each fief above. Of the others few are shown; the rest cost little.
+static bool each_line_counts(const struct domain *d)
+{
+    return (d->holdings & HOLDS_SCREEN) || d->fief->parent != NULL;
+}
+
+// Such a line at a time, so that interrupts are looked for in between.
 static size_t write_lines(struct domain *d, const char *s, size_t n)
 {
     size_t done = 0;
 
     do {
         done += write_line(d, s + done, n - done);
-    } while (done < n && !(d->holdings & HOLDS_SCREEN));
+    } while (done < n && !each_line_counts(d));
     return done;
 }
 

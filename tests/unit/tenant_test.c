@@ -17,6 +17,7 @@
 
 #define PLATFORM_OP 7u
 #define XEN_VERSION 17u
+#define CONSOLE_IO 18u
 #define SCHED_OP 29u
 #define SYSCTL 35u
 
@@ -252,11 +253,30 @@ static void what_is_set_from_above_stays(void **state)
     end();
 }
 
+// Each line of a tenant's guest is written into a log, so each is looked behind.
+static void lines_are_written_one_by_one(void **state)
+{
+    struct domain *d = member_of(fief);
+    struct hcall h = {
+        .vcpu = d->vcpu[0], .caller = d, .reg = {CONSOLEIO_write, 6, RAM << PAGE_SHIFT}};
+
+    (void)state;
+    assert_int_equal(populate_all(d, gfn(RAM), 0), 0);
+    memcpy(bed_memory(d, RAM << PAGE_SHIFT), "a\nb\nc\n", 6);
+    for (uint64_t left = 4; left > 0; left -= 2) {
+        assert_int_equal(bed_short_leg(0, &h, CONSOLE_IO), HCALL_AGAIN);
+        assert_int_equal(h.reg[1], left);
+    }
+    assert_int_equal(bed_short_leg(0, &h, CONSOLE_IO), 0);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(is_an_initial_domain, setup),
         cmocka_unit_test_setup(its_log_is_of_its_fief, setup),
+        cmocka_unit_test_setup(lines_are_written_one_by_one, setup),
         cmocka_unit_test_setup(the_machine_is_not_its_own, setup),
         cmocka_unit_test_setup(its_clock_is_its_fiefs, setup),
         cmocka_unit_test_setup(shutdown_is_its_own, setup),
