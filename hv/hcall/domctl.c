@@ -81,15 +81,16 @@ static long create_domain(struct hcall *h)
     return 0;
 }
 
-// What a leg leaves in a register for the next one: whose end it is. A caller that forges it is
-// told that something is gone, and nothing happens.
+// What a leg leaves in a register for the next one: whose end, or whose pause, it is. A caller that
+// forges it is told that something is gone or stands still, and nothing happens.
 #define DESTROY_TAG (0xf1efull << 48)
-#define DESTROY_TAG_MASK (0xffffull << 48)
+#define PAUSE_TAG (0xf1eeull << 48)
+#define LEG_TAG_MASK (0xffffull << 48)
 
 static long destroy_domain(struct hcall *h)
 {
     struct domain *t = h->target;
-    bool goes_on = (h->reg[1] & DESTROY_TAG_MASK) == DESTROY_TAG;
+    bool goes_on = (h->reg[1] & LEG_TAG_MASK) == DESTROY_TAG;
 
     // The reaper may be at the last row: the number is free when the last frame is back.
     if (!t && goes_on && fief_is_taken(fief_of(h->caller), h->in.domctl.domain)) {
@@ -97,10 +98,10 @@ static long destroy_domain(struct hcall *h)
     }
     // Between two legs the reaper may have come to the end, and the number may have gone to
     // another.
-    if (!t || (goes_on && t->identity != (h->reg[1] & ~DESTROY_TAG_MASK))) {
+    if (!t || (goes_on && t->identity != (h->reg[1] & ~LEG_TAG_MASK))) {
         return goes_on ? 0 : -E_SRCH;
     }
-    h->reg[1] = DESTROY_TAG | (t->identity & ~DESTROY_TAG_MASK);
+    h->reg[1] = DESTROY_TAG | (t->identity & ~LEG_TAG_MASK);
     for (;;) {
         int error = domain_destroy(t);
 
@@ -113,20 +114,31 @@ static long destroy_domain(struct hcall *h)
     }
 }
 
+// Tools expect the domain to stand still afterwards. Its pcpus leave the guest without our help; no
+// lock is held here. It is counted once, in the first leg.
 static long pause_domain(struct hcall *h)
 {
+    struct domain *t = h->target;
+    uint64_t tag = PAUSE_TAG | (t->identity & ~LEG_TAG_MASK);
     int error;
 
-    if (!domain_alive(h->target)) {
+    if (!domain_alive(t)) {
         return 0; // it has run for the last time
     }
-    error = domain_pause_by_tools(h->target);
-    // Tools expect the domain to stand still afterwards. Its pcpus leave the guest without our
-    // help; no lock is held here.
-    while (!error && !domain_stopped(h->target) && !hcall_preempt()) {
+    if (h->reg[1] != tag) {
+        error = domain_pause_by_tools(t);
+        if (error) {
+            return error;
+        }
+        h->reg[1] = tag;
+    }
+    while (!domain_stopped(t)) {
+        if (hcall_preempt()) {
+            return HCALL_AGAIN;
+        }
         arch_cpu_relax();
     }
-    return error;
+    return 0;
 }
 
 static long unpause_domain(struct hcall *h)

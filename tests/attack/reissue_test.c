@@ -585,6 +585,27 @@ static void test_siblings_read_each_other(void **state)
     bed_audit("siblings that read each other");
 }
 
+// A pause is counted once, and answered when the domain stands still, in however many legs.
+static void test_pause_in_legs(void **state)
+{
+    struct vcpu *v;
+    struct hcall h;
+
+    (void)state;
+    begin();
+    v = guest->vcpu[0];
+    assert_int_equal(vcpu_on(v, 0, 0), 0);
+    v->sched.in_guest = true;
+    h = domctl(1, XEN_DOMCTL_pausedomain, guest->domid);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(bed_short_leg(0, &h, __HYPERVISOR_domctl), HCALL_AGAIN);
+        assert_int_equal(guest->paused_by_tools, 2);
+    }
+    v->sched.in_guest = false;
+    assert_int_equal(bed_short_leg(0, &h, __HYPERVISOR_domctl), 0);
+    assert_int_equal(guest->paused_by_tools, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -596,6 +617,7 @@ int main(void)
         cmocka_unit_test(test_each_adoption_counts_once),
         cmocka_unit_test(test_managers_stop_each_other),
         cmocka_unit_test(test_siblings_read_each_other),
+        cmocka_unit_test(test_pause_in_legs),
     };
 
     return cmocka_run_group_tests_name("re-issued calls", tests, NULL, NULL);
