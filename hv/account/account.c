@@ -586,7 +586,21 @@ uint64_t pool_available(struct pool *pool)
 
 void account_limit(struct account *a, enum frame_class c, uint64_t frames)
 {
-    (void)account_lock(a);
+    struct pool *pool = account_lock(a);
+
     a->limit[c] = frames;
-    spin_unlock(&a->pool->lock);
+    if (pool->joined == a) {
+        pool->joined_limit[c] = frames;
+    }
+    spin_unlock(&pool->lock);
+}
+
+void account_limit_joined(struct account *a, enum frame_class c, uint64_t frames)
+{
+    struct pool *pool = account_lock(a);
+
+    if (pool->joined == a) {
+        a->limit[c] = frames;
+    }
+    spin_unlock(&pool->lock);
 }

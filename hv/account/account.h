@@ -38,6 +38,8 @@ struct pool {
     uint64_t given;                  // of these, the budgets of its children
     uint64_t brought;                // of the budget, what the account that joined it had then
     uint64_t away;                   // of what is given, what its children's joiners brought
+    const struct account *joined;    // who joined it; null: nobody
+    uint64_t joined_limit[FC_COUNT]; // and what the budget above lets that one hold
     _Atomic uint32_t returned;       // closed accounts; who locks takes their frames over
     struct account *self;            // the fief's account: owns the free frames (class free)
     uint32_t free_list[ORDER_COUNT]; // by order
@@ -99,9 +101,9 @@ void account_reclass(struct account *a, mfn_t m, enum frame_class c);
 // budget grows by that, and what the account takes and gives from now on is the budget's.
 // -E_BUSY: something is promised to it. A claim is given up.
 int account_join(struct account *a, struct pool *pool) MUST_CHECK;
-// The way back, with all that it holds then. What it has promised becomes frames that it holds
-// (class fief), a bounded number in each call, and stands for promises from then on. False: call
-// again.
+// The way back, with all that it holds then, and with the limits that it has above. What it has
+// promised becomes frames that it holds (class fief), a bounded number in each call, and stands for
+// promises from then on. False: call again.
 bool account_return(struct account *a, struct pool *pool);
 // Sets count frames of the pool aside for a; -E_NOMEM when there are not so many.
 int account_promise(struct account *a, uint64_t count) MUST_CHECK;
@@ -122,7 +124,10 @@ bool account_holds(struct account *a, enum frame_class c, mfn_t m);
 struct account *account_of_frame(mfn_t m);
 // Frames that can still be charged: free and not promised.
 uint64_t pool_available(struct pool *pool);
+// Sets a limit; of an account that has joined a budget the one above, too.
 void account_limit(struct account *a, enum frame_class c, uint64_t frames);
+// The same, but only for as long as the account has joined a budget.
+void account_limit_joined(struct account *a, enum frame_class c, uint64_t frames);
 
 // Makes the n-th charge from now on (1 = the next) fail once; 0: none. Returns what was left of the
 // last order.

@@ -7,6 +7,7 @@
 #include "account/runs.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
+#include "lib/string.h"
 
 static void change_pool(struct account *a, struct pool *to)
 {
@@ -26,6 +27,8 @@ int account_join(struct account *a, struct pool *pool)
         above->away += a->total;
         pool->budget += a->total;
         pool->brought = a->total;
+        pool->joined = a;
+        memcpy(pool->joined_limit, a->limit, sizeof(a->limit));
         change_pool(a, pool);
         err = 0;
     }
@@ -60,6 +63,9 @@ bool account_return(struct account *a, struct pool *pool)
             above->away -= pool->brought;
             pool->budget -= a->total;
             pool->brought = 0;
+            // What it allowed itself was at that budget's expense. It may hold more by now.
+            pool->joined = NULL;
+            memcpy(a->limit, pool->joined_limit, sizeof(a->limit));
             change_pool(a, above);
         }
     }

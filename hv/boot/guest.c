@@ -104,9 +104,9 @@ static int populate_block(struct domain *d, gfn_t g, uint64_t count)
 
 static int give_ram(struct domain *d, const struct domain_node *n, const struct guest_plan *p)
 {
-    int error = memory_limit_tables(d, table_frames(n) << PAGE_SHIFT);
+    int error = memory_limit_tables(d, LIMIT_FROM_ABOVE, table_frames(n) << PAGE_SHIFT);
 
-    memory_limit(d, n->frames);
+    memory_limit(d, LIMIT_FROM_ABOVE, n->frames);
     for (unsigned i = 0; i < p->bank_count; i++) {
         gfn_t g = gfn(p->bank[i].base >> PAGE_SHIFT);
         uint64_t left = p->bank[i].size >> PAGE_SHIFT;

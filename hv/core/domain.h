@@ -236,9 +236,13 @@ static inline struct vcpu *vcpu_current(void)
 }
 
 // The most RAM that it may hold, frames; and the most that its page tables may take, bytes, a
-// multiple of PAGE_SIZE. Both take nothing. -E_NOMEM: its tables take more.
-void memory_limit(struct domain *d, uint64_t frames);
-int memory_limit_tables(struct domain *d, uint64_t bytes) MUST_CHECK;
+// multiple of PAGE_SIZE. Both take nothing. What a manager sets for itself holds as long as it has
+// the seat. -E_NOMEM: its tables take more.
+enum limit_by { LIMIT_FROM_ABOVE, LIMIT_BY_ITSELF };
+void memory_limit(struct domain *d, enum limit_by by, uint64_t frames);
+int memory_limit_tables(struct domain *d, enum limit_by by, uint64_t bytes) MUST_CHECK;
+// Its account has its former limits again (account_return): so they are read back.
+void memory_limits_returned(struct domain *d);
 // Memory operations on one extent; each a transaction of its own (core/memory.c).
 // -E_AGAIN: a part of the run has been cleared; call again.
 int memory_populate(struct domain *d, gfn_t g, unsigned order) MUST_CHECK;

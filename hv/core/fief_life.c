@@ -305,6 +305,9 @@ static bool account_leaves(struct fief *f)
     d = fief_manager(f);
     left = d == NULL || account_return(&d->account, &f->pool);
     spin_unlock(&f->lock);
+    if (d != NULL && left) {
+        memory_limits_returned(d);
+    }
     return left;
 }
 

@@ -10,15 +10,24 @@
 
 #define SCRUB_ORDER 5u // of what is cleared before others are looked for
 
-void memory_limit(struct domain *d, uint64_t frames)
+static void set_limit(struct domain *d, enum limit_by by, enum frame_class c, uint64_t frames)
+{
+    if (by == LIMIT_BY_ITSELF) {
+        account_limit_joined(&d->account, c, frames);
+    } else {
+        account_limit(&d->account, c, frames);
+    }
+}
+
+void memory_limit(struct domain *d, enum limit_by by, uint64_t frames)
 {
     spin_lock(&d->lock);
-    d->max_pages = frames;
-    account_limit(&d->account, FC_RAM, frames);
+    set_limit(d, by, FC_RAM, frames);
+    d->max_pages = d->account.limit[FC_RAM];
     spin_unlock(&d->lock);
 }
 
-int memory_limit_tables(struct domain *d, uint64_t bytes)
+int memory_limit_tables(struct domain *d, enum limit_by by, uint64_t bytes)
 {
     uint64_t frames = bytes >> PAGE_SHIFT;
     int err = 0;
@@ -27,11 +36,21 @@ int memory_limit_tables(struct domain *d, uint64_t bytes)
     if (frames < d->account.held[FC_P2M]) {
         err = -E_NOMEM;
     } else {
-        d->p2m.pool_bytes = bytes;
-        account_limit(&d->account, FC_P2M, frames);
+        set_limit(d, by, FC_P2M, frames);
+        d->p2m.pool_bytes = d->account.limit[FC_P2M] << PAGE_SHIFT;
     }
     spin_unlock(&d->p2m.lock);
     return err;
+}
+
+void memory_limits_returned(struct domain *d)
+{
+    spin_lock(&d->lock);
+    d->max_pages = d->account.limit[FC_RAM];
+    spin_unlock(&d->lock);
+    spin_lock(&d->p2m.lock);
+    d->p2m.pool_bytes = d->account.limit[FC_P2M] << PAGE_SHIFT;
+    spin_unlock(&d->p2m.lock);
 }
 
 static int map_run(struct domain *d, gfn_t g, mfn_t m, unsigned order)

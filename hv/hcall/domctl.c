@@ -223,12 +223,18 @@ static long get_domain_info(struct hcall *h)
     return 0;
 }
 
+// The manager of all belongs to its own fief: nobody stands above it.
+static enum limit_by limit_by(const struct hcall *h)
+{
+    return h->target->fief == fief_of(h->caller) ? LIMIT_FROM_ABOVE : LIMIT_BY_ITSELF;
+}
+
 // The most RAM that the domain may hold. Takes nothing, and takes nothing away.
 static long max_mem(struct hcall *h)
 {
     uint64_t frames = h->in.domctl.u.max_mem.max_memkb >> (PAGE_SHIFT - 10);
 
-    memory_limit(h->target, MIN(frames, SIZE_LIMIT_FRAMES));
+    memory_limit(h->target, limit_by(h), MIN(frames, SIZE_LIMIT_FRAMES));
     return 0;
 }
 
@@ -332,7 +338,7 @@ static long set_mempool_size(struct hcall *h)
     if (bytes % PAGE_SIZE || bytes >> PAGE_SHIFT > SIZE_LIMIT_FRAMES) {
         return -E_INVAL;
     }
-    return memory_limit_tables(h->target, bytes);
+    return memory_limit_tables(h->target, limit_by(h), bytes);
 }
 
 // The emulated UART of xl's vuart option. Its reader is whom the console is for.

@@ -5,6 +5,7 @@
 #include "tests/unit/core_bed.h"
 
 #include "core/fief_life.h"
+#include "hcall/hcall.h"
 
 #define BUDGET 3000u
 #define LENDS 150u // more than one step of a return converts
@@ -194,6 +195,69 @@ static void a_claim_does_not_pay_for_its_lends(void **state)
     check_all_back("all");
 }
 
+static int command(struct domain *caller, uint64_t number, struct hcall *h)
+{
+    h->vcpu = caller->vcpu[0];
+    h->caller = caller;
+    h->target = manager;
+    return (int)domctl_family.row[number].call(h);
+}
+
+static void set_limits(struct domain *caller, uint64_t pages, uint64_t tables)
+{
+    struct hcall h = {.in.domctl.u.max_mem.max_memkb = pages * 4};
+
+    assert_int_equal(command(caller, XEN_DOMCTL_max_mem, &h), 0);
+    h.in.domctl.u.paging_mempool.size = tables << PAGE_SHIFT;
+    assert_int_equal(command(caller, XEN_DOMCTL_set_paging_mempool_size, &h), 0);
+}
+
+static void expect_limits(uint64_t pages, uint64_t tables)
+{
+    assert_int_equal(manager->max_pages, pages);
+    assert_int_equal(manager->account.limit[FC_RAM], pages);
+    assert_int_equal(manager->p2m.pool_bytes, tables << PAGE_SHIFT);
+    assert_int_equal(manager->account.limit[FC_P2M], tables);
+}
+
+static unsigned take_pages(uint64_t g)
+{
+    unsigned n = 0;
+
+    while (memory_populate(manager, gfn(g + n), 0) == 0) {
+        n++;
+    }
+    return n;
+}
+
+// What it allows itself is at its fief's expense, and so only for as long as it has that.
+static void what_it_allowed_itself_ends_with_the_fief(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    set_limits(dom0, 10, 20);
+    carve(FIEF_ENDS);
+    set_limits(manager, 1u << 20, 1u << 18);
+    expect_limits(1u << 20, 1u << 18);
+    set_limits(dom0, 40, 30); // from above, meanwhile
+    expect_limits(40, 30);
+    set_limits(manager, 100, 1u << 18);
+    assert_int_equal(take_pages(BLOCK), 99);
+    end_fief();
+    assert_null(manager->seat);
+    expect_limits(40, 30);
+    before = pool_available(&fief_root->pool);
+    assert_int_equal(memory_populate(manager, gfn(BLOCK + 99), 0), -E_NOMEM);
+    assert_int_equal(pool_available(&fief_root->pool), before);
+    for (unsigned i = 0; i < 70; i++) {
+        assert_int_equal(memory_decrease(manager, gfn(BLOCK + i), 0), 0);
+    }
+    assert_int_equal(take_pages(BLOCK), 10); // it has 30 of 40
+    guest_end(manager);
+    check_all_back("all");
+}
+
 static void what_it_holds_leaves_with_it(void **state)
 {
     struct fief *kept;
@@ -295,6 +359,7 @@ int main(void)
         cmocka_unit_test_setup(it_cannot_take_more_than_its_fief_has, set_up),
         cmocka_unit_test_setup(lends_stay_paid_when_the_fief_is_taken_back, set_up),
         cmocka_unit_test_setup(a_claim_does_not_pay_for_its_lends, set_up),
+        cmocka_unit_test_setup(what_it_allowed_itself_ends_with_the_fief, set_up),
         cmocka_unit_test_setup(what_it_holds_leaves_with_it, set_up),
         cmocka_unit_test_setup(what_it_adopted_passes_to_its_guest, set_up),
         cmocka_unit_test_setup(what_it_adopted_goes_back_when_the_fief_ends_too, set_up),
