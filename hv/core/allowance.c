@@ -19,7 +19,7 @@ void allowance_init(struct allowance *a)
 
 static bool fits(const struct amount *m, uint64_t more)
 {
-    return m->limit == ALLOWANCE_NO_LIMIT || (uint64_t)m->used + m->given + more <= m->limit;
+    return m->limit == ALLOWANCE_NO_LIMIT || m->used + m->given + more <= m->limit;
 }
 
 int allowance_take(struct allowance *a, enum fief_amount what, uint32_t count)
@@ -53,7 +53,7 @@ int allowance_create(struct allowance *a)
     spin_lock(&a->lock);
     if (m->limit != ALLOWANCE_NO_LIMIT) {
         // Each creation has its part of a minute; as many as are allowed may be ahead of time.
-        uint32_t rate = m->limit - m->given;
+        uint32_t rate = (uint32_t)(m->limit - m->given);
         uint64_t part = rate != 0 ? NS_PER_MINUTE / rate : 0;
         uint64_t until = MAX(a->creations_until, now) + part;
 
@@ -68,18 +68,18 @@ int allowance_create(struct allowance *a)
 }
 
 // What of a limit is another's part: without a limit nothing is.
-static uint32_t part(uint32_t limit)
+static uint64_t part(uint32_t limit)
 {
     return limit == ALLOWANCE_NO_LIMIT ? 0 : limit;
 }
 
 static bool may_give(const struct amount *parent, const struct amount *child, uint32_t limit)
 {
-    uint64_t rest = (uint64_t)parent->used + parent->given - part(child->limit);
+    uint64_t rest = parent->used + parent->given - part(child->limit);
     bool enough = parent->limit == ALLOWANCE_NO_LIMIT ||
                   (limit != ALLOWANCE_NO_LIMIT && rest + limit <= parent->limit);
 
-    return enough && (uint64_t)child->used + child->given <= limit;
+    return enough && child->used + child->given <= limit;
 }
 
 int allowance_give(struct allowance *parent, struct allowance *child,

@@ -20,8 +20,8 @@ enum fief_amount {
 
 struct amount {
     uint32_t limit; // ALLOWANCE_NO_LIMIT: the root's, and that of those who got it from there
-    uint32_t given; // limits of the children
     uint32_t used;
+    uint64_t given; // limits of the children; without a limit of its own it may give any sum
 };
 
 struct allowance {

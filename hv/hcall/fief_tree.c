@@ -184,7 +184,7 @@ static void fill_limits(struct fief *f, struct fief_node *a)
     for (unsigned i = 0; i < FIEF_AMOUNTS; i++) {
         a->limit[i].limit = amounts[i].limit;
         a->limit[i].used = amounts[i].used;
-        a->limit[i].given = amounts[i].given;
+        a->limit[i].given = (uint32_t)MIN(amounts[i].given, UINT32_MAX);
     }
 }
 
