@@ -79,7 +79,8 @@ static int foreign_find(struct hcall *h, domid_t number, struct domain **owner)
     return 0;
 }
 
-// One element: its error goes to its place in errs[], which is found first.
+// One element: its error goes to its place in errs[], which is found first, but not kept: the
+// element may be about the page in which it lies, and then the caller gets no answer.
 static long batch_one(struct hcall *h, const struct xen_add_to_physmap_batch *a, uint64_t i,
                       struct domain *owner)
 {
@@ -93,13 +94,13 @@ static long batch_one(struct hcall *h, const struct xen_add_to_physmap_batch *a,
         guest_out_pin(h, &out, guest_ptr(a->errs.q + i * sizeof(error)), sizeof(error))) {
         return -E_FAULT;
     }
+    guest_out_unpin(&out);
     error = owner ? view_map(h->target, gfn(pfn), owner, gfn(index))
                   : add_one(h->target, a->space, index, gfn(pfn));
-    if (error != -E_RESTART) {
-        guest_out_write(&out, &error);
+    if (error == -E_RESTART) {
+        return HCALL_AGAIN;
     }
-    guest_out_unpin(&out);
-    return error == -E_RESTART ? HCALL_AGAIN : 0;
+    return copy_to_guest(h, guest_ptr(a->errs.q + i * sizeof(error)), &error, sizeof(error));
 }
 
 long memory_add_to_physmap_batch(struct hcall *h)

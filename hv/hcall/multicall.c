@@ -5,18 +5,30 @@
 
 #include "lib/errno.h"
 
-// Makes the call of the first entry. 0, HCALL_AGAIN (this entry is not done) or an error.
+// Reads the first entry, when it can be written to as well.
+static int entry_read(struct hcall *h, struct multicall_entry *entry)
+{
+    struct guest_out out;
+    int error = guest_out_pin(h, &out, guest_ptr(h->reg[0]), sizeof(*entry));
+
+    if (!error) {
+        guest_out_read(&out, entry);
+        guest_out_unpin(&out);
+    }
+    return error;
+}
+
+// Makes the call of the first entry. 0, HCALL_AGAIN (this entry is not done) or an error. The entry
+// is not pinned meanwhile: the call may be about the page in which it lies.
 static long entry_call(struct hcall *h)
 {
     struct multicall_entry entry;
-    struct guest_out out;
     struct hcall call;
-    long result = guest_out_pin(h, &out, guest_ptr(h->reg[0]), sizeof(entry));
+    long result = entry_read(h, &entry);
 
     if (result) {
         return result;
     }
-    guest_out_read(&out, &entry);
     call.vcpu = h->vcpu;
     call.caller = h->caller;
     call.page.tag = 0;
@@ -33,9 +45,7 @@ static long entry_call(struct hcall *h)
         entry.result = (xen_ulong_t)result;
         result = 0;
     }
-    guest_out_write(&out, &entry);
-    guest_out_unpin(&out);
-    return result;
+    return copy_to_guest(h, guest_ptr(h->reg[0]), &entry, sizeof(entry)) ? -E_FAULT : result;
 }
 
 // reg[0]: address of the entries, reg[1]: how many are left.
