@@ -246,6 +246,7 @@ void memory_limits_returned(struct domain *d);
 // Memory operations on one extent; each a transaction of its own (core/memory.c).
 // -E_AGAIN: a part of the run has been cleared; call again.
 int memory_populate(struct domain *d, gfn_t g, unsigned order) MUST_CHECK;
+// -E_RESTART: a part of it went, and an interrupt waits, or a page is being copied; call again.
 int memory_decrease(struct domain *d, gfn_t g, unsigned order) MUST_CHECK;
 int memory_add_own(struct domain *d, gfn_t g, mfn_t m) MUST_CHECK; // shared_info, grant frames
 int memory_remove(struct domain *d, gfn_t g) MUST_CHECK;           // remove_from_physmap

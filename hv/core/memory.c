@@ -6,6 +6,7 @@
 #include "core/mapping.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
+#include "port/cpu.h"
 #include "port/mem.h"
 
 #define SCRUB_ORDER 5u // of what is cleared before others are looked for
@@ -286,9 +287,20 @@ static bool decrease_block(struct domain *d, gfn_t g)
     return whole;
 }
 
+static bool is_there(struct domain *d, gfn_t g)
+{
+    bool there;
+
+    spin_lock(&d->p2m.lock);
+    there = p2m_lookup(&d->p2m, g).type != P2M_NONE;
+    spin_unlock(&d->p2m.lock);
+    return there;
+}
+
 int memory_decrease(struct domain *d, gfn_t g, unsigned order)
 {
     int err = 0;
+    bool went = false;
 
     if (order > ORDER_MAX || g.n >= 1ull << P2M_GFN_BITS) {
         return -E_INVAL;
@@ -296,14 +308,19 @@ int memory_decrease(struct domain *d, gfn_t g, unsigned order)
     if (order == ORDER_2M && g.n % (1u << ORDER_2M) == 0 && decrease_block(d, g)) {
         return 0;
     }
-    for (uint64_t i = 0; i < 1ull << order && err == 0; i++) {
-        err = decrease_page(d, gfn_add(g, i));
-        // Of a larger extent, what went in an earlier leg of the same call is not there any more.
-        if (err == -E_NOENT && order > 0) {
-            err = 0;
+    for (uint64_t i = 0; i < 1ull << order; i++) {
+        // Many others may map each. The next leg has something left to do.
+        if (went && arch_cpu_pending() && is_there(d, gfn_add(g, i))) {
+            return -E_RESTART;
         }
+        err = decrease_page(d, gfn_add(g, i));
+        // What went in an earlier leg of the same call is not there any more.
+        if (err != 0 && err != -E_NOENT) {
+            return err;
+        }
+        went = went || err == 0;
     }
-    return err;
+    return went ? 0 : -E_NOENT;
 }
 
 // Maps m in the place of what e says is there. What can fail comes before the old entry goes.

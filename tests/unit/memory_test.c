@@ -172,6 +172,31 @@ static void test_used_pages_stay(void **state)
     check_all_back("pages in use");
 }
 
+// While an interrupt waits, a leg takes one page of a larger extent; the next goes on.
+static void test_decrease_in_parts(void **state)
+{
+    struct domain *d;
+    unsigned legs = 1;
+    int err;
+
+    (void)state;
+    boot(1);
+    d = guest_with_ram();
+    assert_int_equal(memory_decrease(d, gfn(BLOCK + 5), 0), 0);
+    arch_cpu_kick(0);
+    assert_true(arch_cpu_pending());
+    while ((err = memory_decrease(d, gfn(BLOCK), ORDER_2M)) == -E_RESTART) {
+        assert_int_equal(entry(d, BLOCK + PAGES_2M - 1).type, P2M_RAM);
+        legs++;
+    }
+    assert_int_equal(err, 0);
+    assert_int_equal(legs, PAGES_2M - 1);
+    assert_int_equal(d->account.held[FC_RAM], 2);
+    assert_int_equal(memory_decrease(d, gfn(BLOCK), ORDER_2M), -E_NOENT);
+    guest_end(d);
+    check_all_back("a decrease in parts");
+}
+
 // shared_info in the place of RAM: of a page, of a page in a block, and of itself elsewhere.
 static void test_displacement(void **state)
 {
@@ -366,6 +391,7 @@ int main(void)
         cmocka_unit_test(test_decrease_pays_for_itself),
         cmocka_unit_test(test_decrease_of_lent),
         cmocka_unit_test(test_used_pages_stay),
+        cmocka_unit_test(test_decrease_in_parts),
         cmocka_unit_test(test_displacement),
         cmocka_unit_test(test_direct_mapped),
         cmocka_unit_test(test_direct_mapped_block),
