@@ -318,7 +318,8 @@ int gnttab_cache_flush(struct domain *d, uint64_t paddr, uint16_t offset, uint16
         return -E_INVAL;
     }
     spin_lock(&d->p2m.lock);
-    // By machine address only what a direct-mapped domain was told: its own RAM, or a lend to it.
+    // Who is direct-mapped names its own RAM, or what is lent to it. Whom a frame is lent to is not
+    // asked: nothing is lost by a flush.
     if (d->p2m.direct && frame_exists(m)) {
         may = account_holds(&d->account, FC_RAM, m) || frame_uses(m, FRAME_MAPS) > 0;
     }

@@ -65,7 +65,8 @@ int gnttab_copy(struct domain *caller, const struct gnttab_copy_end *from,
 // The mapping's use of its grant entry ends, unless it is an orphan. Both p2m locks are held.
 struct mapping;
 void gnttab_release(struct mapping *m);
-// Does the machine frame belong to something the caller may flush (its own, or lent to it)?
+// Cleans, or cleans and invalidates, a part of a page by its machine address. -E_PERM: not the
+// caller's to name.
 int gnttab_cache_flush(struct domain *d, uint64_t paddr, uint16_t offset, uint16_t length,
                        uint32_t op) MUST_CHECK;
 // Grant frame by index, grown if need be; for add_to_physmap and acquire_resource.

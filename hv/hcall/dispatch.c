@@ -15,7 +15,6 @@
 #define REG_NUMBER 16u
 #define REG_RESULT 0u
 
-#define MEMOP_EXTENT_SHIFT 6u // memory_op: sub-operation in bits 0..5 (Xen public header memory.h)
 
 #define LEG_PARTS 2000u // a leg lasts a 2000th of a second when it is long
 

@@ -82,9 +82,6 @@ static long map_one(struct hcall *h, void *element)
 
     if (!args.granter) {
         op->status = GNTST_bad_domain;
-    } else if (!(op->flags & (GNTMAP_device_map | GNTMAP_host_map)) ||
-               (op->flags & GNTMAP_contains_pte)) {
-        op->status = GNTST_general_error;
     } else {
         op->status = (int16_t)gnttab_map(h->caller, &args);
     }

@@ -10,6 +10,8 @@
 #include "core/fief.h"
 
 #define HCALL_ARG_MAX 256u // no argument structure is larger
+// memory_op's reg[0]: sub-operation in bits 0..5 (Xen public header memory.h), extents done above
+#define MEMOP_EXTENT_SHIFT 6u
 
 // Address of something in the caller's memory, in the caller's virtual addresses.
 typedef struct { uint64_t n; } guest_ptr_t;

@@ -7,7 +7,6 @@
 #include "hcall/hcall.h"
 #include "lib/errno.h"
 
-#define MEMOP_EXTENT_SHIFT 6u // reg[0]: sub-operation in bits 0..5, extents done above
 
 long memory_add_to_physmap(struct hcall *h);
 long memory_add_to_physmap_batch(struct hcall *h);
