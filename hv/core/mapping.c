@@ -6,45 +6,10 @@
 #include "core/mapping.h"
 
 #include "core/domain.h"
+#include "core/mapping_owned.h"
 #include "core/mapping_table.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
-
-static struct mapping **owned_bucket(struct domain *owner, uint32_t frame)
-{
-    return &owner->p2m.owned[frame % MAPPING_OWNER_BUCKETS];
-}
-
-static void owned_insert(struct mapping *m, struct domain *owner)
-{
-    struct mapping **head = owned_bucket(owner, m->mfn);
-
-    m->owner_prev = NULL;
-    m->owner_next = *head;
-    if (*head != NULL) {
-        (*head)->owner_prev = m;
-    }
-    *head = m;
-    owner->p2m.owned_count++;
-    __atomic_store_n(&m->owner, owner, __ATOMIC_RELAXED);
-}
-
-// Out of the owner's list; who its owner is from now on is written by the caller, once, because
-// mapping_lock_lend reads it under the mapper's lock alone.
-static void owned_remove(struct mapping *m)
-{
-    struct domain *owner = m->owner;
-
-    if (m->owner_prev != NULL) {
-        m->owner_prev->owner_next = m->owner_next;
-    } else {
-        *owned_bucket(owner, m->mfn) = m->owner_next;
-    }
-    if (m->owner_next != NULL) {
-        m->owner_next->owner_prev = m->owner_prev;
-    }
-    owner->p2m.owned_count--;
-}
 
 int mapping_link(struct mapping *m, struct domain *owner, mfn_t frame, gfn_t g)
 {
@@ -52,8 +17,8 @@ int mapping_link(struct mapping *m, struct domain *owner, mfn_t frame, gfn_t g)
 
     if (err == 0) {
         m->mfn = frame.n;
-        m->gfn = g.n;
-        owned_insert(m, owner);
+        m->gfn = (uint32_t)g.n;
+        mapping_own(m, owner);
     }
     return err;
 }
@@ -62,7 +27,7 @@ void mapping_unlink(struct mapping *m)
 {
     if (m->owner != NULL) {
         frame_use_drop(mfn(m->mfn), FRAME_MAPS);
-        owned_remove(m);
+        mapping_disown(m);
         __atomic_store_n(&m->owner, NULL, __ATOMIC_RELAXED);
     }
 }
@@ -110,23 +75,6 @@ struct mapping *mapping_lock_lend(struct domain *mapper, uint32_t handle, struct
     }
 }
 
-// A record of the frame among the owner's, views first: they are to be sunk before it changes
-// hands.
-static struct mapping *record_of_frame(struct domain *owner, uint32_t frame)
-{
-    struct mapping *found = NULL;
-
-    for (struct mapping *m = *owned_bucket(owner, frame); m != NULL; m = m->owner_next) {
-        if (m->mfn == frame && m->kind == MAPPING_VIEW) {
-            return m;
-        }
-        if (m->mfn == frame) {
-            found = m;
-        }
-    }
-    return found;
-}
-
 static void sink_view(struct mapping *m)
 {
     struct domain *viewer = m->mapper;
@@ -147,15 +95,12 @@ static void adopt(struct mapping *m, struct domain *owner)
     account_adopt(&owner->account, &adopter->account, mfn(frame));
     receipt_adopted(owner, adopter, mfn(frame));
     m->flags &= (uint8_t)~MAPPING_PROMISED;
-    for (struct mapping *r = *owned_bucket(owner, frame); r != NULL; r = next) {
-        next = r->owner_next;
-        if (r->mfn == frame) {
-            // The owner has let it go, so its grant entry is free from now on.
-            gnttab_release(r);
-            r->flags |= MAPPING_ORPHAN;
-            owned_remove(r);
-            owned_insert(r, adopter);
-        }
+    for (struct mapping *r = mapping_disown_all(owner, frame); r != NULL; r = next) {
+        next = r->same;
+        // The owner has let it go, so its grant entry is free from now on.
+        gnttab_release(r);
+        r->flags |= MAPPING_ORPHAN;
+        mapping_own(r, adopter);
     }
 }
 
@@ -169,7 +114,8 @@ static bool let_go_step(struct domain *owner, uint32_t frame, bool *adopted)
         struct mapping *m;
 
         spin_lock_both(&owner->p2m.lock, &seen->p2m.lock);
-        m = record_of_frame(owner, frame);
+        // Views come first: they are to be sunk before it changes hands.
+        m = mapping_of_frame(owner, frame);
         if (m == NULL || m->mapper == seen) {
             if (m != NULL && m->kind == MAPPING_VIEW) {
                 sink_view(m);
@@ -211,11 +157,10 @@ void mapping_end_lend(struct mapping *m, struct domain *owner)
     }
     mapping_free(m);
     // An adopted frame is held as long as its adopter maps it.
-    for (struct mapping *r = *owned_bucket(owner, frame); adopted && r != NULL; r = r->owner_next) {
-        if (r->mfn == frame && r->mapper == mapper) {
-            // The frame was prepaid once; the promise of the record that stays is what it now has.
-            adopted = false;
-        }
+    for (const struct mapping *r = mapping_of_frame(owner, frame); adopted && r != NULL;
+         r = r->same) {
+        // The frame was prepaid once; the promise of the record that stays is what it now has.
+        adopted = r->mapper != mapper;
     }
     mapping_unlock_pair(mapper, owner);
     if (adopted) {
@@ -225,13 +170,13 @@ void mapping_end_lend(struct mapping *m, struct domain *owner)
 
 bool mapping_drain_owned(struct domain *d)
 {
-    uint32_t frame = 0;
+    const struct mapping *m;
+    uint32_t frame;
     bool adopted = false;
 
     spin_lock(&d->p2m.lock);
-    for (unsigned i = 0; i < MAPPING_OWNER_BUCKETS && frame == 0; i++) {
-        frame = d->p2m.owned[i] != NULL ? d->p2m.owned[i]->mfn : 0;
-    }
+    m = mapping_any_owned(d);
+    frame = m != NULL ? m->mfn : 0;
     spin_unlock(&d->p2m.lock);
     if (frame == 0) {
         return false;

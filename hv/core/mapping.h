@@ -19,24 +19,27 @@ enum mapping_kind { MAPPING_FREE, MAPPING_LEND, MAPPING_VIEW };
 #define MAPPING_HASHED 16u     // a view that is found by its gfn
 
 struct mapping {
-    struct mapping *owner_next; // in owner->p2m.owned[], by frame
-    struct mapping *owner_prev;
+    struct mapping *same;     // the owner's next record of the frame
+    struct mapping *below[2]; // the first of a frame: in the owner's tree (mapping_owned.c)
     struct domain *mapper;
     struct domain *owner;   // whose account owns the frame now; null when sunk
-    uint64_t gfn;           // the mapper's
+    uint32_t gfn;           // the mapper's
     uint32_t mfn;
     union {
         uint32_t ref;       // of a lend: grant reference
         uint32_t hash_prev; // of a view: handle + 1 of the one before it in the hash
     };
     uint32_t handle;
-    uint32_t hash_next;     // handle + 1 of the next view in the hash, or of the next free record
     uint8_t kind;           // enum mapping_kind
     uint8_t flags;
-    uint32_t neighbour;     // tag of the foreign fief that granted it (neighbour.h)
+    union {
+        uint32_t neighbour; // a lend: tag of the foreign fief that granted it (neighbour.h)
+        uint32_t hash_next; // handle + 1 of the next view in the hash, or of the next free record
+    };
 };
 
 _Static_assert(sizeof(struct mapping) <= 64, "63 records and a header fill a frame");
+_Static_assert(P2M_GFN_BITS <= 32, "a record holds a gfn in 32 bits");
 
 // Takes a free record of mapper's, with kind, handle and mapper filled; charges frames as needed.
 // The mapper's lock is held. 0, -E_NOMEM, -E_NOSPC.

@@ -124,10 +124,11 @@ int mapping_new(struct domain *mapper, enum mapping_kind kind, struct mapping **
     }
     m->kind = (uint8_t)kind;
     m->flags = 0;
-    m->neighbour = NEIGHBOUR_NONE;
     m->mapper = mapper;
     m->owner = NULL;
-    m->hash_next = 0;
+    if (kind == MAPPING_LEND) {
+        m->neighbour = NEIGHBOUR_NONE;
+    }
     *out = m;
     return 0;
 }
@@ -167,7 +168,9 @@ void mapping_free(struct mapping *m)
     if (m->kind == MAPPING_VIEW && (m->flags & MAPPING_HASHED)) {
         unhash_view(t, m);
     }
-    neighbour_put(d, NEIGHBOUR_LENDS, m->neighbour);
+    if (m->kind == MAPPING_LEND) {
+        neighbour_put(d, NEIGHBOUR_LENDS, m->neighbour);
+    }
     m->kind = MAPPING_FREE;
     m->hash_next = f->first_free;
     f->first_free = (m->handle & ((1u << MAPPING_SHIFT) - 1)) + 1;

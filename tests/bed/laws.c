@@ -91,23 +91,33 @@ static void mapper_laws(struct domain *d)
     law(d->account.promised == promised, "a domain's promises are not those of its lends");
 }
 
+// The records of a frame and of those below it in the tree. How many.
+static uint64_t frame_laws(struct domain *d, const struct mapping *first)
+{
+    unsigned records = 0;
+
+    for (const struct mapping *m = first; m != NULL; m = m->same) {
+        records++;
+        law(m->owner == d, "a record of a frame names another owner");
+        law(m->mfn == first->mfn, "a record hangs on one of another frame");
+        law(m->same == NULL || m->kind == MAPPING_VIEW || m->same->kind != MAPPING_VIEW,
+            "a view comes behind a lend");
+    }
+    if (first == NULL) {
+        return 0;
+    }
+    law(account_of_frame(mfn(first->mfn)) == &d->account, "a mapped frame is another's");
+    law(frame_uses(mfn(first->mfn), FRAME_MAPS) == records, "a frame's count of records");
+    return records + frame_laws(d, first->below[0]) + frame_laws(d, first->below[1]);
+}
+
 // Of the domain's frames that others map: whose they are, and how many records each has.
 static void owner_laws(struct domain *d)
 {
     uint64_t n = 0;
 
     for (unsigned b = 0; b < MAPPING_OWNER_BUCKETS; b++) {
-        for (const struct mapping *m = d->p2m.owned[b]; m != NULL; m = m->owner_next) {
-            unsigned records = 0;
-
-            for (const struct mapping *r = d->p2m.owned[b]; r != NULL; r = r->owner_next) {
-                records += r->mfn == m->mfn;
-            }
-            n++;
-            law(m->owner == d, "a record of a frame names another owner");
-            law(account_of_frame(mfn(m->mfn)) == &d->account, "a mapped frame is another's");
-            law(frame_uses(mfn(m->mfn), FRAME_MAPS) == records, "a frame's count of records");
-        }
+        n += frame_laws(d, d->p2m.owned[b]);
     }
     law(n == d->p2m.owned_count, "the number of records of a domain's frames");
 }

@@ -4,6 +4,8 @@
 // by ballooning or by death, in each order.
 #include "tests/unit/core_bed.h"
 
+#include "core/mapping_owned.h"
+
 static struct domain *a, *b, *c; // a grants
 
 static void begin(void)
@@ -335,6 +337,81 @@ static void test_registered_and_lent(void **state)
     finish("registered and lent");
 }
 
+#define BLOCKS 20u
+#define STRIDE MAPPING_OWNER_BUCKETS
+
+static unsigned depth(const struct mapping *m)
+{
+    unsigned left, right;
+
+    if (m == NULL) {
+        return 0;
+    }
+    left = depth(m->below[0]);
+    right = depth(m->below[1]);
+    return 1 + MAX(left, right);
+}
+
+static unsigned records_of(struct domain *owner, uint64_t g)
+{
+    mfn_t frame = entry(owner, g).mfn;
+    const struct mapping *first = mapping_of_frame(owner, frame.n);
+    unsigned n = 0;
+
+    assert_int_equal(first->kind, MAPPING_VIEW);
+    for (const struct mapping *m = first; m != NULL; m = m->same) {
+        assert_int_equal(m->mfn, frame.n);
+        n++;
+    }
+    assert_int_equal(n, frame_uses(frame, FRAME_MAPS));
+    return n;
+}
+
+// However many frames of one bucket others map, each is found in as many steps as a frame's number
+// has bits, and whichever go first, the others are still found.
+static void test_frames_of_one_bucket(void **state)
+{
+    const unsigned frames = BLOCKS * PAGES_2M / STRIDE;
+    unsigned deepest = 0;
+
+    (void)state;
+    bed_boot(&(struct bed_config){.cpus = 1, .frames = 65536});
+    books = bed_books();
+    a = guest_make();
+    b = guest_make();
+    c = guest_make();
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        assert_int_equal(populate_all(a, gfn(BLOCK + PAGES_2M * i), ORDER_2M), 0);
+    }
+    for (unsigned i = 0; i < frames; i++) {
+        grant(a, 1 + i, BLOCK + STRIDE * i, b);
+        (void)lend(b, AWAY + i, a, 1 + i);
+        assert_int_equal(view_map(c, gfn(AWAY + i), a, gfn(BLOCK + STRIDE * i)), 0);
+        assert_int_equal(view_map(c, gfn(2 * AWAY + i), a, gfn(BLOCK + STRIDE * i)), 0);
+    }
+    for (unsigned i = 0; i < MAPPING_OWNER_BUCKETS; i++) {
+        deepest = MAX(deepest, depth(a->p2m.owned[i]));
+    }
+    assert_true(deepest > 5 && deepest <= 26);
+    for (unsigned i = 0; i < frames; i++) {
+        unsigned n = i * 7 % frames;
+
+        assert_int_equal(records_of(a, BLOCK + STRIDE * n), 3);
+        assert_int_equal(view_unmap(c, gfn((i % 2 ? AWAY : 2 * AWAY) + n)), 0);
+        assert_int_equal(records_of(a, BLOCK + STRIDE * n), 2);
+        for (unsigned k = i + 1; k < frames; k += 13) {
+            assert_int_equal(records_of(a, BLOCK + STRIDE * (k * 7 % frames)), 3);
+        }
+    }
+    assert_int_equal(a->p2m.owned_count, 2 * frames);
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        assert_int_equal(memory_decrease(a, gfn(BLOCK + PAGES_2M * i), ORDER_2M), 0);
+    }
+    assert_int_equal(a->p2m.owned_count, 0);
+    assert_int_equal(b->account.held[FC_ADOPTED], frames);
+    finish("frames of one bucket");
+}
+
 #define MANY 191u // more than three frames of 63; a prime, so that each stride meets all
 
 // The table grows by frames and shrinks again, whichever records go first.
@@ -473,6 +550,7 @@ int main(void)
         cmocka_unit_test(test_views),
         cmocka_unit_test(test_lent_and_viewed),
         cmocka_unit_test(test_registered_and_lent),
+        cmocka_unit_test(test_frames_of_one_bucket),
         cmocka_unit_test(test_table_grows_and_shrinks),
         cmocka_unit_test(test_too_many_of_one_frame),
         cmocka_unit_test(test_copy),
