@@ -299,7 +299,6 @@ static bool is_there(struct domain *d, gfn_t g)
 
 int memory_decrease(struct domain *d, gfn_t g, unsigned order)
 {
-    int err = 0;
     bool went = false;
 
     if (order > ORDER_MAX || g.n >= 1ull << P2M_GFN_BITS) {
@@ -309,6 +308,8 @@ int memory_decrease(struct domain *d, gfn_t g, unsigned order)
         return 0;
     }
     for (uint64_t i = 0; i < 1ull << order; i++) {
+        int err;
+
         // Many others may map each. The next leg has something left to do.
         if (went && arch_cpu_pending() && is_there(d, gfn_add(g, i))) {
             return -E_RESTART;

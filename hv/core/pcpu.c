@@ -42,7 +42,7 @@ bool epoch_passed(const struct epoch *e)
 
 void epoch_wait(void)
 {
-    struct epoch now;
+    struct epoch now = {0};
 
     epoch_note(&now);
     epoch_leave();
