@@ -466,14 +466,19 @@ static enum step drain_frames(struct fief *f)
     return f->account.promised == 0 ? STEP_DONE : STEP_AGAIN;
 }
 
-static void unlink(struct fief *f)
+// Whether anybody could have found it: one that was never shown is in no list. Asked under the
+// lock, as the parent's reaper takes its children out of the list for a moment.
+static bool unlink(struct fief *f)
 {
+    bool seen;
+
     leave_seat(f);
     if (f->slot != NEIGHBOUR_UPLINK) {
         neighbours_forget(f->parent, f->slot);
     }
     spin_lock(&f->parent->lock);
-    f->parent->child_count -= list_empty(&f->sibling) ? 0 : 1;
+    seen = !list_empty(&f->sibling);
+    f->parent->child_count -= seen ? 1 : 0;
     list_remove(&f->sibling);
     spin_unlock(&f->parent->lock);
     allowance_end(&f->parent->allowance, &f->allowance);
@@ -481,13 +486,13 @@ static void unlink(struct fief *f)
     if (!fief_lives(f->parent)) {
         reaper_call(f->parent->share);
     }
+    return seen;
 }
 
 // One step of a fief that has none below.
 static enum step drain_leaf(struct fief *f)
 {
     enum step s;
-    bool seen;
 
     if (!spin_trylock(&f->drain_lock)) {
         return STEP_WAIT;
@@ -504,9 +509,7 @@ static enum step drain_leaf(struct fief *f)
         spin_unlock(&f->drain_lock);
         return s;
     }
-    seen = !list_empty(&f->sibling);
-    unlink(f);
-    if (seen) {
+    if (unlink(f)) {
         epoch_wait();
     }
     budget_close((struct budget *)f);
