@@ -87,6 +87,13 @@ static long create_domain(struct hcall *h)
 #define PAUSE_TAG (0xf1eeull << 48)
 #define LEG_TAG_MASK (0xffffull << 48)
 
+// The last leg: the caller's next call with this register as it stands is a call of its own.
+static long legs_end(struct hcall *h, long result)
+{
+    h->reg[1] = 0;
+    return result;
+}
+
 static long destroy_domain(struct hcall *h)
 {
     struct domain *t = h->target;
@@ -99,14 +106,14 @@ static long destroy_domain(struct hcall *h)
     // Between two legs the reaper may have come to the end, and the number may have gone to
     // another.
     if (!t || (goes_on && t->identity != (h->reg[1] & ~LEG_TAG_MASK))) {
-        return goes_on ? 0 : -E_SRCH;
+        return goes_on ? legs_end(h, 0) : -E_SRCH;
     }
     h->reg[1] = DESTROY_TAG | (t->identity & ~LEG_TAG_MASK);
     for (;;) {
         int error = domain_destroy(t);
 
         if (error != -E_RESTART) {
-            return error;
+            return legs_end(h, error);
         }
         if (hcall_preempt()) {
             return HCALL_AGAIN;
@@ -114,8 +121,8 @@ static long destroy_domain(struct hcall *h)
     }
 }
 
-// Tools expect the domain to stand still afterwards. Its pcpus leave the guest without our help; no
-// lock is held here. It is counted once, in the first leg.
+// Tools expect the domain to stand still afterwards, unless it was let go meanwhile. Its pcpus
+// leave the guest without our help; no lock is held here. It is counted once, in the first leg.
 static long pause_domain(struct hcall *h)
 {
     struct domain *t = h->target;
@@ -123,7 +130,7 @@ static long pause_domain(struct hcall *h)
     int error;
 
     if (!domain_alive(t)) {
-        return 0; // it has run for the last time
+        return legs_end(h, 0); // it has run for the last time
     }
     if (h->reg[1] != tag) {
         error = domain_pause_by_tools(t);
@@ -132,13 +139,13 @@ static long pause_domain(struct hcall *h)
         }
         h->reg[1] = tag;
     }
-    while (!domain_stopped(t)) {
+    while (!domain_stopped(t) && atomic_load(&t->pause_count) != 0) {
         if (hcall_preempt()) {
             return HCALL_AGAIN;
         }
         arch_cpu_relax();
     }
-    return 0;
+    return legs_end(h, 0);
 }
 
 static long unpause_domain(struct hcall *h)

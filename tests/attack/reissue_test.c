@@ -604,6 +604,16 @@ static void test_pause_in_legs(void **state)
     v->sched.in_guest = false;
     assert_int_equal(bed_short_leg(0, &h, __HYPERVISOR_domctl), 0);
     assert_int_equal(guest->paused_by_tools, 2);
+    // Made again with the registers as they are, it is a call of its own.
+    v->sched.in_guest = true;
+    assert_int_equal(bed_short_leg(0, &h, __HYPERVISOR_domctl), HCALL_AGAIN);
+    assert_int_equal(guest->paused_by_tools, 3);
+    // One that is let go meanwhile is not waited for.
+    while (guest->paused_by_tools != 0) {
+        assert_int_equal(domain_unpause_by_tools(guest), 0);
+    }
+    assert_int_equal(bed_short_leg(0, &h, __HYPERVISOR_domctl), 0);
+    v->sched.in_guest = false;
 }
 
 int main(void)
