@@ -142,6 +142,8 @@ static int populate_new(struct domain *d, gfn_t g, unsigned order)
             return -E_AGAIN;
         }
     }
+    // Whoever had these frames may have run code there; nobody can reach them yet.
+    icache_flush();
     spin_lock(&d->p2m.lock);
     err = map_run(d, g, s.ram.run, order);
     spin_unlock(&d->p2m.lock);

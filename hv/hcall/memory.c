@@ -50,11 +50,7 @@ static long extents_run(struct hcall *h, extent_call *call)
 
 static long populate_physmap(struct hcall *h)
 {
-    long rc = extents_run(h, memory_populate);
-
-    // Whoever had these frames may have run code there.
-    icache_flush();
-    return rc;
+    return extents_run(h, memory_populate);
 }
 
 static long decrease_reservation(struct hcall *h)
