@@ -51,11 +51,11 @@ void mapping_own(struct mapping *m, struct domain *owner)
         take_place(at, m, first);
         m->same = first;
     } else {
-        // Behind the views and the first lend: who was lent it first is who adopts it.
-        while (first->kind == MAPPING_VIEW && first->same != NULL) {
+        // Behind all others, FRAME_MAPS_MAX at most: who was lent it first is who adopts it.
+        while (first->same != NULL) {
             first = first->same;
         }
-        m->same = first->same;
+        m->same = NULL;
         first->same = m;
     }
     owner->p2m.owned_count++;
