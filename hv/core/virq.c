@@ -96,7 +96,8 @@ void domain_irq_effects(struct domain *d, const struct vgic_effects *e)
     }
     for (unsigned i = 0; i < ARRAY_COUNT(e->kick); i++) {
         for (uint64_t rest = e->kick[i]; rest != 0; rest &= rest - 1, told++) {
-            // So many at once are of an access by a guest, where no lock is held.
+            // So many at once are of an access by a guest, where no lock is held, or of a drain,
+            // whose lock is only tried, and by no handler of an interrupt.
             if (told != 0 && told % VGIC_CLUSTER == 0) {
                 virq_look();
             }

@@ -15,7 +15,6 @@
 #define REG_NUMBER 16u
 #define REG_RESULT 0u
 
-
 #define LEG_PARTS 2000u // a leg lasts a 2000th of a second when it is long
 
 struct struct_head {

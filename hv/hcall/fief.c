@@ -23,7 +23,6 @@ _Static_assert(FIEF_RANGES >= RECEIPT_RANGES, "all that is kept is shown");
 _Static_assert(sizeof(struct fief_price) <= HCALL_ARG_MAX, "the argument has its place");
 _Static_assert(RECEIPT_ADOPTERS == FIEF_ADOPTERS, "all adopters have their place");
 
-
 static long op_version(struct hcall *h)
 {
     (void)h;

@@ -7,7 +7,6 @@
 #include "hcall/hcall.h"
 #include "lib/errno.h"
 
-
 long memory_add_to_physmap(struct hcall *h);
 long memory_add_to_physmap_batch(struct hcall *h);
 long memory_remove_from_physmap(struct hcall *h);

@@ -16,7 +16,7 @@
 #define LINE_ACTIVE 0x0020u  // acknowledged and not deactivated
 #define LINE_IN_SLOT 0x0040u // in a slot of home, who may be in its guest: the slot knows the truth
 #define LINE_QUEUED 0x0080u  // in the queue of home
-#define LINE_READY 0x0100u   // queued as deliverable, counted in ready of home
+#define LINE_READY 0x0100u   // queued as deliverable, counted in waiting of home
 // The physical interrupt has been taken for the guest and waits to be deactivated; and: the guest's
 // deactivation of the active one does it.
 #define LINE_PHYS 0x0200u

@@ -140,7 +140,7 @@ static void trap_fetch(struct arch_vcpu *a, uint64_t esr)
 
     a->far = sysreg_read(far_el2);
     // What may not be executed stays so; trying again would not end.
-    if (decode_is_final(&t) || t.fault == FAULT_PERMISSION) {
+    if (t.fault == FAULT_OTHER || t.fault == FAULT_PERMISSION) {
         arch_inject_abort(a);
         return;
     }
