@@ -268,7 +268,7 @@ def dma_round(machine, loop):
 def dma_in_flight(bed):
     """A guest dies while its disk requests wait in QEMU's queue, and all free memory goes to
     another at once: no read lands there, nothing of it is written to the disk."""
-    path = os.path.join(bed.folder, 'dma-disk.img')
+    path = bed.path('dma-disk.img')
     with open(path, 'wb') as file:
         file.truncate(DISK)
     drive = f'if=none,format=raw,file={path},id=disk,{SLOW_DISK}'

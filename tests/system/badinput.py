@@ -20,7 +20,7 @@ def says(bed, pattern, **changes):
 
 
 def write(bed, name, data):
-    path = os.path.join(bed.folder, name)
+    path = bed.path(name)
     with open(path, 'wb') as file:
         file.write(data)
     return path
@@ -89,7 +89,7 @@ def gic_of_version_2(bed):
 
 def damaged_tree(bed, name, damage, **changes):
     """The machine's own device tree, modules included, with its source text changed."""
-    tree = os.path.join(bed.folder, name + '.dtb')
+    tree = bed.path(name + '.dtb')
     fields = {'memory': 512, 'smp': 1, 'options': SMALL, **changes}
     spec = qemu.Spec(machine=f'virt,gic-version=3,virtualization=on,dumpdtb={tree}', **fields)
     subprocess.run(qemu.command(bed.hypervisor, spec), check=True, stdin=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ at dom0's prompt, xenstored and xenconsoled running, which all tests of that SPE
 the other; after each of them no guest may be left and every frame must be back.
 """
 import contextlib
+import os
 import re
 import time
 from dataclasses import dataclass, field
@@ -126,12 +127,15 @@ def dom0_has_grown(bed):
 class Bed:
     hypervisor: str
     is_xen: bool
-    folder: str
     log: str = ''
     machine: Machine = None
     frames: Frames = None
     figures: dict = field(default_factory=dict)
     started: list = field(default_factory=list)
+
+    def path(self, name):
+        """Where a file of this test alone lies; another that runs beside it may use the name, too."""
+        return f'{os.path.splitext(self.log)[0]}.{name}'
 
     def start(self, spec, hypervisor=None):
         """A machine of this test alone; closed when the test ends."""
@@ -166,7 +170,7 @@ class Bed:
     @contextlib.contextmanager
     def own_machine(self, spec, hypervisor=None):
         """A machine of this test alone, with daemons running; counts its frames in the end."""
-        own = Bed(hypervisor or self.hypervisor, self.is_xen, self.folder, self.log)
+        own = Bed(hypervisor or self.hypervisor, self.is_xen, self.log)
         try:
             own.boot_shared(spec)
             yield own.machine

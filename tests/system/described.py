@@ -51,7 +51,7 @@ def archive(files):
 
 def with_files(bed, name, base, files):
     """An initramfs with these files instead of its own, in a file."""
-    path = os.path.join(bed.folder, name)
+    path = bed.path(name)
     with open(base, 'rb') as file:
         data = file.read()
     with open(path, 'wb') as file:
@@ -247,7 +247,7 @@ def typed_to_and_revoked(bed):
 def bad_nodes(bed):
     """Each gets a line that names the node and what is wrong, and takes nothing; the next one that is
     right starts, and dom0 does."""
-    path = os.path.join(bed.folder, 'random.bin')
+    path = bed.path('random.bin')
     with open(path, 'wb') as file:
         file.write(os.urandom(1 << 20))
     tree = Tree()

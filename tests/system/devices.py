@@ -52,7 +52,7 @@ def sha256(data):
 
 
 def disk_file(bed, name, data, size):
-    path = os.path.join(bed.folder, name + '.img')
+    path = bed.path(name + '.img')
     with open(path, 'wb') as file:
         file.write(data)
         file.truncate(size)

@@ -101,7 +101,7 @@ def run_one(bed, one):
 
 def run_group(tests, options, report, figures_seen):
     is_xen = options.is_xen
-    bed = testbed.Bed(options.hypervisor, is_xen, options.folder, figures=figures_seen)
+    bed = testbed.Bed(options.hypervisor, is_xen, figures=figures_seen)
     log = None
     for one in tests:
         begin = time.monotonic()

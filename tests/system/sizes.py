@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Machines and guests of extreme sizes. What takes gigabytes or many minutes is for `make soak`."""
 import gzip
-import os
 import re
 import struct
 
@@ -60,7 +59,7 @@ def machine_of_256_mib(bed):
     """dom0 without the guests' kernel in its initramfs, and one small guest."""
     with open(TEST_INITRD, 'rb') as file:
         small = gzip.compress(cpio_without(file.read(), b'domu/Image'), 1)
-    path = os.path.join(bed.folder, 'small-dom0.cpio.gz')
+    path = bed.path('small-dom0.cpio.gz')
     with open(path, 'wb') as file:
         file.write(small)
     spec = qemu.Spec(smp=1, memory=256, initrd=path,
@@ -106,7 +105,7 @@ def bank_above_4_gib(bed):
     place, fdt = 0x42000000, 0x47000000
     code = (0xd2a00000 | fdt >> 16 << 5, 0xd2a00004 | place >> 16 << 5, 0xd61f0080)
     header = struct.pack('<IIQQQQQQ4sI', 0x14000010, 0, 0, 0x1000, 10, 0, 0, 0, b'ARM\x64', 0)
-    stub = os.path.join(bed.folder, 'other-tree.bin')
+    stub = bed.path('other-tree.bin')
     with open(stub, 'wb') as file:
         file.write(header + struct.pack('<3I', *code))
     spec = qemu.Spec(memory=8192, smp=2, options=options,
