@@ -230,10 +230,9 @@ static long get_domain_info(struct hcall *h)
     return 0;
 }
 
-// The manager of all belongs to its own fief: nobody stands above it.
 static enum limit_by limit_by(const struct hcall *h)
 {
-    return h->target->fief == fief_of(h->caller) ? LIMIT_FROM_ABOVE : LIMIT_BY_ITSELF;
+    return fief_rules_or_is(h->caller, h->target) ? LIMIT_FROM_ABOVE : LIMIT_BY_ITSELF;
 }
 
 // The most RAM that the domain may hold. Takes nothing, and takes nothing away.

@@ -119,7 +119,7 @@ long hcall_dispatch(struct hcall *h, uint64_t number);
 bool hcall_has_right(const struct domain *d, enum hcall_right right);
 // Time for others: an interrupt waits, or the leg has done enough.
 bool hcall_preempt(void);
-// The same for who has made this pcpu look again itself: not for that.
+// The same, but not for a kick: for who pauses its own domain, which kicks its own pcpu.
 bool hcall_leg_over(void);
 
 // Guest memory, by the current vcpu's own virtual addresses. 0 or -E_FAULT. Partial copies may

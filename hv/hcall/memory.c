@@ -5,7 +5,6 @@
 #include "hcall/memory.h"
 
 #include "account/frame.h"
-#include "port/mem.h"
 
 #define EXTENTS_MAX (UINT32_MAX >> MEMOP_EXTENT_SHIFT) // as many as a continuation can count
 
