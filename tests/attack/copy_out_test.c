@@ -78,15 +78,8 @@ static void make_places(void)
 
 static void boot(void)
 {
-    long domid;
-
     bed_boot(&(struct bed_config){.frames = 40u << 8});
-    domid = tools_create(2);
-    assert_true(domid > 0);
-    guest = fief_find(fief_root, (uint32_t)domid);
-    assert_int_equal(tools_max_vcpus(guest->domid, 2), 0);
-    assert_int_equal(tools_max_mem(guest->domid, 256), 0);
-    assert_int_equal(tools_populate(guest->domid, TOOLS_GUEST_RAM, 8, 0), 8);
+    guest = tools_guest(2, 8);
     make_places();
 }
 

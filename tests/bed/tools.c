@@ -261,3 +261,26 @@ int tools_unmap_grant(uint32_t handle, uint64_t g)
 
     return result == 0 ? u.status : (int)result;
 }
+
+struct domain *tools_guest(uint32_t vcpus, uint32_t pages)
+{
+    long domid = tools_create(vcpus);
+    uint16_t d = (uint16_t)domid;
+
+    invariant(domid > 0);
+    invariant(tools_max_vcpus(d, vcpus) == 0);
+    invariant(tools_max_mem(d, TOOLS_GUEST_KIB) == 0);
+    invariant(tools_populate(d, TOOLS_GUEST_RAM, pages, 0) == pages);
+    return fief_find(fief_root, d);
+}
+
+void tools_end_all(const struct bed_books *before)
+{
+    const struct domain *d;
+
+    while ((d = fief_next(fief_root, 1)) != NULL) {
+        invariant(tools_destroy(d->domid) == 0);
+    }
+    bed_audit("the end of all guests");
+    bed_books_equal(before, "the end of all guests");
+}

@@ -7,6 +7,7 @@
 #include "bed.h"
 
 #define TOOLS_GUEST_RAM 0x40000ull // gfn of a guest's first page of RAM, as libxl has it
+#define TOOLS_GUEST_KIB 1024u
 #define TOOLS_GUEST_GRANTS 0x38000ull // gfn where a guest puts its grant table
 
 // By whom the calls are from now on: a manager with a page for arguments at that address of its
@@ -16,6 +17,11 @@ void tools_by(struct domain *manager, uint64_t at);
 long tools_domctl(struct xen_domctl *op, uint32_t command, uint16_t domid);
 // Creates a domain; the answer is its number, or an error.
 long tools_create(uint32_t vcpus);
+// A guest that is there: all its vcpus, and so many pages of RAM from TOOLS_GUEST_RAM on, of the
+// TOOLS_GUEST_KIB that it may have.
+struct domain *tools_guest(uint32_t vcpus, uint32_t pages);
+// Ends every domain but dom0; the books are those again, or the test ends.
+void tools_end_all(const struct bed_books *before);
 long tools_max_vcpus(uint16_t domid, uint32_t vcpus);
 long tools_max_mem(uint16_t domid, uint64_t kib);
 long tools_paging_pool(uint16_t domid, uint64_t bytes);

@@ -27,16 +27,9 @@ static struct domain *guest;
 
 static int setup(void **state)
 {
-    long domid;
-
     (void)state;
     bed_boot(NULL);
-    domid = tools_create(2);
-    assert_true(domid > 0);
-    guest = fief_find(fief_root, (uint32_t)domid);
-    assert_int_equal(tools_max_vcpus(guest->domid, 2), 0);
-    assert_int_equal(tools_max_mem(guest->domid, 1024), 0);
-    assert_int_equal(tools_populate(guest->domid, TOOLS_GUEST_RAM, GUEST_PAGES, 0), GUEST_PAGES);
+    guest = tools_guest(2, GUEST_PAGES);
     return 0;
 }
 

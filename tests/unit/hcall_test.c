@@ -37,6 +37,7 @@
 #define BAD_ADDRESS 0x123456000ull // nothing is mapped there
 
 static struct domain *guest;
+static struct bed_books books;
 
 static uint64_t out_at(void)
 {
@@ -53,19 +54,22 @@ static int setup(void **state)
     (void)state;
     bed_boot(NULL);
     memset(out(), 0x55, PAGE_SIZE);
+    books = bed_books();
     return 0;
 }
 
-// A guest with one page of RAM; its calls take their argument from there.
+// For tests in which dom0 itself takes nothing for good.
+static int teardown(void **state)
+{
+    (void)state;
+    tools_end_all(&books);
+    return 0;
+}
+
+// A guest with eight pages of RAM; its calls take their argument from there.
 static uint64_t make_guest(void)
 {
-    long domid = tools_create(2);
-
-    assert_true(domid > 0);
-    guest = fief_find(fief_root, (uint32_t)domid);
-    assert_int_equal(tools_max_vcpus(guest->domid, 2), 0);
-    assert_int_equal(tools_max_mem(guest->domid, 1024), 0);
-    assert_int_equal(tools_populate(guest->domid, TOOLS_GUEST_RAM, 8, 0), 8);
+    guest = tools_guest(2, 8);
     return TOOLS_GUEST_RAM << PAGE_SHIFT;
 }
 
@@ -283,6 +287,7 @@ static void clocks_of_many_domains(void **state)
 
     (void)state;
     bed_boot(&(struct bed_config){.frames = 65536});
+    books = bed_books();
     first = (uint32_t)tools_create(1);
     for (unsigned i = 1; i < CLOCKS; i++) {
         last = (uint32_t)tools_create(1);
@@ -718,29 +723,29 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_fit),
-        cmocka_unit_test_setup(no_old_code_is_left, setup),
-        cmocka_unit_test_setup(test_version, setup),
-        cmocka_unit_test_setup(test_build_id, setup),
-        cmocka_unit_test_setup(test_features, setup),
-        cmocka_unit_test_setup(test_console_write, setup),
-        cmocka_unit_test_setup(test_console_read, setup),
-        cmocka_unit_test_setup(test_params, setup),
-        cmocka_unit_test_setup(test_wall_clock, setup),
-        cmocka_unit_test_setup(clocks_of_many_domains, setup),
-        cmocka_unit_test_setup(test_refusals, setup),
-        cmocka_unit_test_setup(test_vcpu, setup),
-        cmocka_unit_test_setup(test_shutdown, setup),
-        cmocka_unit_test_setup(test_latched_shutdown, setup),
-        cmocka_unit_test_setup(test_watchdog, setup),
-        cmocka_unit_test_setup(test_watchdog_without_time, setup),
-        cmocka_unit_test_setup(test_upper_halves, setup),
-        cmocka_unit_test_setup(test_poll, setup),
-        cmocka_unit_test_setup(test_events, setup),
+        cmocka_unit_test_setup_teardown(no_old_code_is_left, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_build_id, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_features, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_console_write, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_console_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_params, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_wall_clock, setup, teardown),
+        cmocka_unit_test_setup_teardown(clocks_of_many_domains, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_vcpu, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_shutdown, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_latched_shutdown, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watchdog, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watchdog_without_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_upper_halves, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_poll, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_events, setup, teardown),
         cmocka_unit_test_setup(test_grant_arrays, setup),
-        cmocka_unit_test_setup(test_grant_copy, setup),
-        cmocka_unit_test_setup(test_grant_continues, setup),
-        cmocka_unit_test_setup(test_hypfs, setup),
-        cmocka_unit_test_setup(test_list_goes, setup),
+        cmocka_unit_test_setup_teardown(test_grant_copy, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_grant_continues, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hypfs, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_list_goes, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("hypercalls", tests, NULL, NULL);

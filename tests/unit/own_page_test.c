@@ -12,33 +12,29 @@
 #include "lib/errno.h"
 #include "tests/bed/tools.h"
 
-static struct domain *guest;
+static struct bed_books books;
 
 static int setup(void **state)
 {
     (void)state;
     bed_boot(NULL);
+    books = bed_books();
     return 0;
 }
 
-// With eight pages of RAM.
-static uint64_t make_guest(void)
+static int teardown(void **state)
 {
-    long domid = tools_create(1);
-
-    assert_true(domid > 0);
-    guest = fief_find(fief_root, (uint32_t)domid);
-    assert_int_equal(tools_max_vcpus(guest->domid, 1), 0);
-    assert_int_equal(tools_max_mem(guest->domid, 1024), 0);
-    assert_int_equal(tools_populate(guest->domid, TOOLS_GUEST_RAM, 8, 0), 8);
-    return TOOLS_GUEST_RAM << PAGE_SHIFT;
+    (void)state;
+    tools_end_all(&books);
+    return 0;
 }
 
 // A page that a call takes away may hold what the call is to answer: then the answer is a fault,
 // and the call is not made for ever.
 static void test_multicall_about_its_own_page(void **state)
 {
-    uint64_t at = make_guest();
+    struct domain *guest = tools_guest(1, 8);
+    uint64_t at = TOOLS_GUEST_RAM << PAGE_SHIFT;
     struct multicall_entry *entries = bed_memory(guest, at);
     struct xen_memory_reservation *r = bed_memory(guest, at + 2048);
     uint64_t *pfn = bed_memory(guest, at + 3072);
@@ -91,8 +87,8 @@ static void test_batch_about_its_own_answer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_multicall_about_its_own_page, setup),
-        cmocka_unit_test_setup(test_batch_about_its_own_answer, setup),
+        cmocka_unit_test_setup_teardown(test_multicall_about_its_own_page, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_batch_about_its_own_answer, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("own page", tests, NULL, NULL);

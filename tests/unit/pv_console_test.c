@@ -29,17 +29,10 @@ static int setup(void **state)
     const struct fief_config config = {
         .name = "tenant", .frames = 64, .limit = {10, 20, 500, 60}, .neighbour = {100, 100},
         .rights = FIEF_MAY_ALL};
-    long domid;
-
     (void)state;
     bed_boot(NULL);
     before = bed_books();
-    domid = tools_create(1);
-    assert_true(domid > 0);
-    tenant = fief_find(fief_root, (uint32_t)domid);
-    assert_int_equal(tools_max_vcpus(tenant->domid, 1), 0);
-    assert_int_equal(tools_max_mem(tenant->domid, 1024), 0);
-    assert_int_equal(tools_populate(tenant->domid, TOOLS_GUEST_RAM, GUEST_PAGES, 0), GUEST_PAGES);
+    tenant = tools_guest(1, GUEST_PAGES);
     assert_int_equal(fief_create(fief_root, tenant, &config, &fief), 0);
     while (fief_move(fief)) { // what the tenant takes from now on comes out of it
     }

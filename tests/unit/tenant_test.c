@@ -29,15 +29,9 @@ static int setup(void **state)
     const struct fief_config config = {
         .name = "tenant", .frames = 1024, .limit = {10, 20, 500, 60}, .neighbour = {100, 100},
         .rights = FIEF_MAY_ALL};
-    long domid;
-
     (void)state;
     boot(2);
-    domid = tools_create(1);
-    assert_true(domid > 0);
-    tenant = fief_find(fief_root, (uint32_t)domid);
-    assert_int_equal(tools_max_mem(tenant->domid, 1024), 0);
-    assert_int_equal(tools_populate(tenant->domid, TOOLS_GUEST_RAM, GUEST_PAGES, 0), GUEST_PAGES);
+    tenant = tools_guest(1, GUEST_PAGES);
     assert_int_equal(fief_create(fief_root, tenant, &config, &fief), 0);
     while (fief_move(fief)) {
     }
